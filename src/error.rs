@@ -1,0 +1,43 @@
+//! Every error code that Rust can raise, spelt once.
+//!
+//! The codes are the ones of `lib/errors.js`: JavaScript sees `err.code`.
+
+use std::fmt;
+
+/// A stable error code; its text is the `code` property of the JavaScript error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ErrorCode {
+    /// Histogram bounds or precision that no histogram can have.
+    HistogramRange,
+    /// Two histograms whose ranges cannot be added without loss.
+    HistogramMerge,
+    /// Bytes that are not an encoded histogram.
+    HistogramDecode,
+    /// A facility of the runtime that the probe needs is not there.
+    Unsupported,
+}
+
+impl AsRef<str> for ErrorCode {
+    fn as_ref(&self) -> &str {
+        match self {
+            Self::HistogramRange => "ERR_HEAPWISE_HISTOGRAM_RANGE",
+            Self::HistogramMerge => "ERR_HEAPWISE_HISTOGRAM_MERGE",
+            Self::HistogramDecode => "ERR_HEAPWISE_HISTOGRAM_DECODE",
+            Self::Unsupported => "ERR_HEAPWISE_UNSUPPORTED",
+        }
+    }
+}
+
+impl fmt::Display for ErrorCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_ref())
+    }
+}
+
+/// An error that crosses to JavaScript with its code.
+pub type CodedError = napi::Error<ErrorCode>;
+
+/// Makes a coded error from anything that can say what is wrong.
+pub fn coded(code: ErrorCode, reason: impl fmt::Display) -> CodedError {
+    CodedError::new(code, reason.to_string())
+}

@@ -1,0 +1,6 @@
+//! HDR histograms: fixed relative precision over a wide range, mergeable without loss.
+
+pub mod binding;
+pub mod core;
+#[cfg(test)]
+mod tests;

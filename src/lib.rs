@@ -1,0 +1,26 @@
+//! Native core of the heapwise npm package.
+//!
+//! One folder per capability. In each, `core.rs` (and its siblings) is pure Rust that knows nothing of Node and
+//! runs under `cargo test`; `binding.rs` is the thin Node-API layer over it; `tests.rs` holds the unit tests.
+//!
+//! | folder | what it owns |
+//! |---|---|
+//! | [`histogram`] | HDR histogram shared by loop lag, garbage collection and HTTP latency |
+//! | [`lag`] | the event-loop probe: a libuv prepare handle and the loop's idle-time metric |
+//! | [`leak`] | trend statistics and the leak verdict |
+//! | [`process`] | resident set, cgroup limits and usage, sampled by a thread |
+//! | [`clock`] | the monotonic clock and the coarse clock cell that JavaScript reads |
+//! | [`v8`] | V8's exported API, found by name at run time: GC hooks, heap statistics |
+//! | [`shared`] | what several of the above need: background threads that end with their last user |
+//!
+//! Layers point one way: `binding.rs` knows `core.rs`; no core knows another capability's core except
+//! `histogram`, `process`, `clock` and `v8`.
+
+pub mod clock;
+pub mod error;
+pub mod histogram;
+pub mod lag;
+pub mod leak;
+pub mod process;
+pub mod shared;
+pub mod v8;
