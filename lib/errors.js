@@ -1,0 +1,111 @@
+'use strict';
+
+/**
+ * Every error of heapwise: its code, its base class and its message. Codes never change; messages may.
+ * Errors that Rust raises (`src/error.rs`) carry codes of this table as well.
+ *
+ * @type {Record<string, { base: ErrorConstructor, message: (...details: any[]) => string }>}
+ */
+const table = {
+  ERR_HEAPWISE_INVALID_ARG_TYPE: {
+    base: TypeError,
+    message: (name, wanted, got) => `"${name}" must be ${wanted}, got ${describe(got)}`,
+  },
+  ERR_HEAPWISE_INVALID_ARG_VALUE: {
+    base: RangeError,
+    message: (name, wanted, got) => `"${name}" must be ${wanted}, got ${describe(got)}`,
+  },
+  ERR_HEAPWISE_UNKNOWN_OPTION: {
+    base: TypeError,
+    message: (name, owner, nearest) =>
+      `Unknown option "${name}" of ${owner}` + (nearest ? `; did you mean "${nearest}"?` : ''),
+  },
+  ERR_HEAPWISE_POOL_DOUBLE_RELEASE: {
+    base: Error,
+    message: () => 'The object was released twice: it is in the pool already, or the pool has dropped it',
+  },
+  ERR_HEAPWISE_POOL_FOREIGN_OBJECT: {
+    base: Error,
+    message: () => 'The object was not lent by this pool',
+  },
+  ERR_HEAPWISE_POOL_EXHAUSTED: {
+    base: Error,
+    message: (max) => `All ${max} objects of the pool are lent`,
+  },
+  ERR_HEAPWISE_POOL_INVALID_OBJECT: {
+    base: TypeError,
+    message: (reason) => `The pool's create function returned ${reason}`,
+  },
+  ERR_HEAPWISE_POOL_CLOSED: { base: Error, message: () => 'The pool is closed' },
+  ERR_HEAPWISE_CACHE_CLOSED: { base: Error, message: () => 'The cache is closed' },
+  ERR_HEAPWISE_CACHE_SIZE: {
+    base: TypeError,
+    message: (got) =>
+      `The size of a value must be a non-negative number, got ${describe(got)}; pass "sizeOf" or "size"`,
+  },
+  ERR_HEAPWISE_MONITOR_CLOSED: { base: Error, message: () => 'The monitor is closed' },
+  ERR_HEAPWISE_DETECTOR_CLOSED: { base: Error, message: () => 'The leak detector is closed' },
+  ERR_HEAPWISE_HISTOGRAM_RANGE: { base: RangeError, message: (reason) => reason },
+  ERR_HEAPWISE_HISTOGRAM_MERGE: { base: TypeError, message: (reason) => reason },
+  ERR_HEAPWISE_HISTOGRAM_DECODE: { base: TypeError, message: (reason) => reason },
+  ERR_HEAPWISE_UNSUPPORTED: { base: Error, message: (reason) => reason },
+  ERR_HEAPWISE_PROMETHEUS_MISSING: {
+    base: Error,
+    message: () =>
+      'Metrics need the package "@prometheus-io/client" (Node >= 22) or "prom-client": install one, or pass a "registry"',
+  },
+  ERR_HEAPWISE_DUPLICATE_NAME: {
+    base: RangeError,
+    message: (kind, name) => `A ${kind} named "${name}" is watched already`,
+  },
+};
+
+/**
+ * A short description of a value for an error message; never throws and never prints a secret at length.
+ *
+ * @param {unknown} value
+ * @returns {string}
+ */
+function describe(value) {
+  if (value === null) {
+    return 'null';
+  }
+  switch (typeof value) {
+    case 'string':
+      return value.length > 40 ? `a string of ${value.length} characters` : JSON.stringify(value);
+    case 'function':
+      return 'a function';
+    case 'object':
+      return Array.isArray(value) ? 'an array' : 'an object';
+    default:
+      return String(value);
+  }
+}
+
+/**
+ * Makes an error of the table.
+ *
+ * @param {string} code
+ * @param {...unknown} details what the message of this code takes
+ * @returns {Error & { code: string }}
+ */
+function error(code, ...details) {
+  const { base: Base, message } = table[code];
+  const made = new Base(message(...details));
+  // Not part of the frames that a user looks for.
+  Error.captureStackTrace(made, error);
+  return Object.assign(made, { code });
+}
+
+/**
+ * Gives an error that came from Rust the base class that its code has here. Others are passed on as they are.
+ *
+ * @param {any} raised
+ * @returns {Error}
+ */
+function fromNative(raised) {
+  const known = raised instanceof Error && Object.hasOwn(table, /** @type {any} */ (raised).code);
+  return known ? error(/** @type {any} */ (raised).code, raised.message) : raised;
+}
+
+module.exports = { codes: Object.freeze(Object.keys(table)), error, fromNative };

@@ -1,0 +1,27 @@
+'use strict';
+
+const { performance } = require('node:perf_hooks');
+const binding = require('./binding.js');
+const { createCacheClass } = require('./cache.js');
+const { createClock } = require('./clock.js');
+const { createEventLoopMonitorClass } = require('./event-loop-monitor.js');
+const { createGcSource } = require('./gc.js');
+const { createHistogramClass } = require('./histogram.js');
+const { createLeakDetectorClass } = require('./leak-detector.js');
+const { createMonitorClass } = require('./monitor/monitor.js');
+const { ObjectPool } = require('./object-pool.js');
+
+const clock = createClock(binding, performance);
+const gc = createGcSource(binding);
+const { Histogram, view } = createHistogramClass(binding);
+const Cache = createCacheClass(clock.now);
+const EventLoopMonitor = createEventLoopMonitorClass({ binding, gc, view });
+const LeakDetector = createLeakDetectorClass({ binding, gc });
+const Monitor = createMonitorClass({ binding, gc, view, EventLoopMonitor, LeakDetector });
+
+/** @param {import('..').MonitorOptions} [options] */
+function createMonitor(options) {
+  return new Monitor(options);
+}
+
+module.exports = { Cache, EventLoopMonitor, Histogram, LeakDetector, ObjectPool, createMonitor };

@@ -1,0 +1,239 @@
+'use strict';
+
+const { EventEmitter } = require('node:events');
+const v8 = require('node:v8');
+const { error } = require('./errors.js');
+const validate = require('./validate.js');
+
+const OPTIONS = [
+  'warmup',
+  'window',
+  'minPoints',
+  'confidence',
+  'minGrowthPerHour',
+  'confirmations',
+  'gcInterval',
+];
+const DIMENSIONS = /** @type {const} */ (['heap', 'external', 'arrayBuffers', 'rss']);
+
+/**
+ * A collection is asked for only if the heap has changed by this many bytes since the last one: what allocates
+ * nothing leaks nothing.
+ */
+const WORTH_COLLECTING = 256 * 1024;
+/** Share of the time that collections asked for may take, judged by the mean pause of the past ones. */
+const GC_SHARE = 0.01;
+const MILLISECONDS_PER_HOUR = 3_600_000;
+
+/**
+ * The public LeakDetector class. See `index.d.ts` for its contract.
+ *
+ * @param {object} parts
+ * @param {typeof import('./binding.js')} parts.binding
+ * @param {ReturnType<typeof import('./gc.js').createGcSource>} parts.gc
+ */
+function createLeakDetectorClass({ binding, gc }) {
+  return class LeakDetector extends EventEmitter {
+    #verdict;
+    #gcInterval;
+    #running = false;
+    #closed = false;
+    /** @type {import('./binding.js').MemorySampler | undefined} */
+    #sampler;
+    /** @type {NodeJS.Timeout | undefined} */
+    #timer;
+    #lastMajor = 0;
+    #lastUsed = 0;
+    /** @type {import('..').LeakState} */
+    #announced = 'warming';
+    /** @type {number | null} */
+    #leakSince = null;
+    /** @type {(points: import('./binding.js').GcPoint[]) => void} */
+    #onMajor = (points) => this.#take(points);
+
+    /** @param {import('..').LeakDetectorOptions} [options] */
+    constructor(options) {
+      super();
+      const given = validate.options(options, 'LeakDetector', OPTIONS);
+      this.#verdict = new binding.LeakVerdict({
+        warmup: validate.number(given.warmup, 'warmup', { default: 60_000, min: 0 }),
+        window: validate.number(given.window, 'window', { default: 120_000, above: 0 }),
+        minPoints: validate.number(given.minPoints, 'minPoints', {
+          default: 12,
+          min: 6,
+          max: 64,
+          integer: true,
+        }),
+        confidence: validate.number(given.confidence, 'confidence', { default: 0.99, min: 0.5, max: 0.9999 }),
+        floor: validate.number(given.minGrowthPerHour, 'minGrowthPerHour', { default: 1024 * 1024, min: 0 }),
+        confirmations: validate.number(given.confirmations, 'confirmations', {
+          default: 3,
+          min: 1,
+          max: 1000,
+          integer: true,
+        }),
+      });
+      this.#gcInterval = validate.number(given.gcInterval, 'gcInterval', {
+        default: 15_000,
+        min: 0,
+        max: 2 ** 31 - 1,
+      });
+    }
+
+    start() {
+      this.#assertOpen();
+      if (this.#running) {
+        return this;
+      }
+      this.#running = true;
+      gc.acquire();
+      gc.listen(this.#onMajor);
+      this.#sampler = new binding.MemorySampler();
+      this.#lastMajor = performance.now();
+      if (this.#gcInterval > 0) {
+        // Twice per interval, so that a collection comes at most half an interval late.
+        this.#timer = setInterval(() => this.#collectIfQuiet(), this.#gcInterval / 2);
+        this.#timer.unref();
+      }
+      return this;
+    }
+
+    stop() {
+      if (this.#running) {
+        this.#running = false;
+        gc.unlisten(this.#onMajor);
+        gc.release();
+        this.#sampler?.stop();
+        this.#sampler = undefined;
+        clearInterval(this.#timer);
+      }
+      return this;
+    }
+
+    close() {
+      this.stop();
+      this.#closed = true;
+    }
+
+    [Symbol.dispose]() {
+      this.close();
+    }
+
+    reset() {
+      this.#assertOpen();
+      this.#verdict.reset();
+      this.#announced = 'warming';
+      this.#leakSince = null;
+    }
+
+    /** @returns {import('..').LeakReport} */
+    check() {
+      this.#assertOpen();
+      if (this.#running) {
+        gc.refresh();
+      }
+      this.#evaluate();
+      return this.#report();
+    }
+
+    #assertOpen() {
+      if (this.#closed) {
+        throw error('ERR_HEAPWISE_DETECTOR_CLOSED');
+      }
+    }
+
+    /** @param {import('./binding.js').GcPoint[]} points */
+    #take(points) {
+      const { external } = process.memoryUsage();
+      for (const { age, used, external: buffers } of points) {
+        this.#verdict.push(age, used, external, buffers);
+        this.#lastUsed = used;
+      }
+      this.#lastMajor = performance.now();
+      this.#evaluate();
+    }
+
+    #collectIfQuiet() {
+      const { mean } = gc.pauses('major').summary();
+      const interval = Math.max(this.#gcInterval, mean / GC_SHARE);
+      // Half a period of slack, or a timer that is early by a millisecond would skip every second turn.
+      const due = performance.now() - this.#lastMajor >= interval - this.#gcInterval / 4;
+      if (due && Math.abs(v8.getHeapStatistics().used_heap_size - this.#lastUsed) >= WORTH_COLLECTING) {
+        gc.requestGc();
+      }
+    }
+
+    #evaluate() {
+      const state = /** @type {import('..').LeakState} */ (this.#verdict.evaluate());
+      const before = this.#announced;
+      if (state === before) {
+        return;
+      }
+      this.#announced = state;
+      this.#leakSince = state === 'leak' ? Date.now() : null;
+      if (state === 'leak' || state === 'suspect') {
+        this.emit(state, this.#report());
+      } else if (before !== 'warming') {
+        this.emit('clear', this.#report());
+      }
+    }
+
+    /** @returns {import('..').LeakReport} */
+    #report() {
+      const found = this.#verdict.dimensions();
+      const dimensions = /** @type {import('..').LeakReport['dimensions']} */ (
+        Object.fromEntries(DIMENSIONS.map((name, i) => [name, found[i]]))
+      );
+      const rising = DIMENSIONS.find((name) => dimensions[name].growth === 'rising') ?? 'heap';
+      const memory = this.#sampler?.latest() ?? null;
+      const limits = {
+        heap: v8.getHeapStatistics().heap_size_limit,
+        cgroup: memory?.cgroupLimit ?? null,
+        machine: memory?.total ?? null,
+      };
+      const { growthPerHour, growthPerHourLow, growthPerHourHigh, pValue } = dimensions[rising];
+      const room = rising === 'heap' ? limits.heap - dimensions.heap.current : roomOutside(memory);
+      const leaking = dimensions[rising].growth === 'rising';
+      return {
+        state: this.#announced,
+        since: this.#leakSince,
+        dimension: leaking ? rising : null,
+        growthPerHour: leaking ? growthPerHour : 0,
+        confidence: leaking ? 1 - pValue : 0,
+        timeToLimit: leaking ? timeTo(room, growthPerHour) : null,
+        timeToLimitRange: leaking ? [timeTo(room, growthPerHourHigh), timeTo(room, growthPerHourLow)] : null,
+        limits,
+        dimensions,
+        source: gc.source().tier,
+      };
+    }
+  };
+}
+
+/**
+ * Bytes that memory outside the heap may still grow by: what the control group leaves, or the machine.
+ *
+ * @param {import('./binding.js').MemoryReading | null} memory
+ */
+function roomOutside(memory) {
+  if (memory === null) {
+    return null;
+  }
+  const group = memory.cgroupLimit == null ? Infinity : memory.cgroupLimit - (memory.cgroupUsed ?? 0);
+  return Math.min(group, memory.available);
+}
+
+/**
+ * Milliseconds until `room` is used up; null when never, or when the room is not known.
+ *
+ * @param {number | null} room
+ * @param {number} growthPerHour
+ */
+function timeTo(room, growthPerHour) {
+  if (room === null || growthPerHour <= 0) {
+    return null;
+  }
+  return (Math.max(0, room) / growthPerHour) * MILLISECONDS_PER_HOUR;
+}
+
+module.exports = { createLeakDetectorClass };

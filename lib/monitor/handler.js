@@ -1,0 +1,91 @@
+'use strict';
+
+const { PAGE } = require('./status-page.js');
+
+const TEXT = 'text/plain; charset=utf-8';
+const JSON_TYPE = 'application/json; charset=utf-8';
+
+/**
+ * A request handler for Express, Connect or plain `http` that answers our three paths and passes on the rest.
+ *
+ * @param {object} parts
+ * @param {{ metrics: string, health: string, page: string }} parts.paths
+ * @param {() => Promise<{ type: string, text: string }>} parts.metrics
+ * @param {() => object} parts.report
+ * @param {() => { status: string }} parts.health
+ * @returns {(req: import('node:http').IncomingMessage, res: import('node:http').ServerResponse, next?: (error?: unknown) => void) => void}
+ */
+function createHandler({ paths, metrics, report, health }) {
+  /** @type {Map<string, (query: string) => Promise<[string, string]> | [string, string]>} */
+  const routes = new Map([
+    [
+      paths.metrics,
+      async () => metrics().then(({ type, text }) => /** @type {[string, string]} */ ([type, text])),
+    ],
+    [paths.health, () => [JSON_TYPE, JSON.stringify(health())]],
+    [
+      paths.page,
+      (/** @type {string} */ query) =>
+        query === 'json' ? [JSON_TYPE, JSON.stringify(report())] : ['text/html; charset=utf-8', PAGE],
+    ],
+  ]);
+
+  return function heapwiseHandler(req, res, next) {
+    const [path, query = ''] = String(req.url).split('?', 2);
+    const route = routes.get(path);
+    if (route === undefined) {
+      if (next === undefined) {
+        send(req, res, 404, TEXT, 'Not found\n');
+      } else {
+        next();
+      }
+      return;
+    }
+    if (req.method !== 'GET' && req.method !== 'HEAD') {
+      res.setHeader('Allow', 'GET, HEAD');
+      send(req, res, 405, TEXT, 'Method not allowed\n');
+      return;
+    }
+    answer(req, res, route, query);
+  };
+}
+
+/**
+ * @param {import('node:http').IncomingMessage} req
+ * @param {import('node:http').ServerResponse} res
+ * @param {(query: string) => Promise<[string, string]> | [string, string]} route
+ * @param {string} query
+ */
+async function answer(req, res, route, query) {
+  try {
+    const [type, body] = await route(query);
+    send(req, res, 200, type, body);
+  } catch (raised) {
+    const { code, message } = /** @type {any} */ (raised);
+    // Our own errors say what to do; anything else may hold what a stranger should not read.
+    const known = typeof code === 'string' && code.startsWith('ERR_HEAPWISE_');
+    send(req, res, 500, TEXT, known ? `${message} (${code})\n` : 'The metrics could not be rendered\n');
+  }
+}
+
+/**
+ * @param {import('node:http').IncomingMessage} req
+ * @param {import('node:http').ServerResponse} res
+ * @param {number} status
+ * @param {string} type
+ * @param {string} body
+ */
+function send(req, res, status, type, body) {
+  // The client may have gone while the metrics were rendered, or an outer handler may have timed out.
+  if (res.headersSent || res.destroyed) {
+    return;
+  }
+  res.statusCode = status;
+  res.setHeader('Content-Type', type);
+  res.setHeader('Content-Length', Buffer.byteLength(body));
+  res.setHeader('Cache-Control', 'no-store');
+  res.setHeader('X-Content-Type-Options', 'nosniff');
+  res.end(req.method === 'HEAD' ? undefined : body);
+}
+
+module.exports = { createHandler };
