@@ -55,7 +55,7 @@ function createCacheClass(clock) {
     #totalSize = 0;
     #counters = new Float64Array(COUNTERS);
     /** Loads under way. A set or delete of the key takes its entry out, and the load's result is then not stored. */
-    /** @type {Map<K, Promise<V>>} */
+    /** @type {Map<K, Loading<V>>} */
     #loading = new Map();
     /** What onEvict has yet to be told. @type {[K, V, import('..').EvictReason][]} */
     #removed = [];
@@ -155,7 +155,7 @@ function createCacheClass(clock) {
       if (options !== undefined) {
         const given = validate.options(options, 'Cache.set', SET_OPTIONS);
         ttl = validate.number(given.ttl, 'ttl', { default: ttl, min: 0, infinite: true });
-        size = given.size;
+        size = checkedSize(given.size);
       }
       if (this.#loading.size !== 0) {
         this.#loading.delete(key);
@@ -174,7 +174,11 @@ function createCacheClass(clock) {
         return false;
       }
       const expired = this.#expired(slot);
-      this.#remove(slot, expired ? 'expire' : 'delete');
+      if (expired) {
+        this.#expire(slot);
+      } else {
+        this.#remove(slot, 'delete');
+      }
       this.#notify();
       return !expired;
     }
@@ -201,9 +205,11 @@ function createCacheClass(clock) {
 
     /** @returns {IterableIterator<[K, V]>} */
     *entries() {
+      this.#assertOpen();
       // The order as it is now; what is removed while somebody iterates is skipped, what is added is not seen.
       for (const key of this.#order()) {
         const slot = this.#live(key);
+        this.#notify();
         if (slot !== 0) {
           yield [key, this.#values[slot]];
         }
@@ -225,6 +231,7 @@ function createCacheClass(clock) {
       this.#assertOpen();
       const given = validate.options(options, 'Cache.getOrLoad', SET_OPTIONS);
       const ttl = validate.number(given.ttl, 'ttl', { default: this.#ttl, min: 0, infinite: true });
+      const size = checkedSize(given.size);
       const slot = this.#live(key);
       if (slot !== 0) {
         return Promise.resolve(this.#hit(slot));
@@ -232,13 +239,16 @@ function createCacheClass(clock) {
       this.#notify();
       const underWay = this.#loading.get(key);
       this.#counters[MISSES]++;
-      if (underWay !== undefined) {
-        return underWay;
+      // No promise yet means that the loader itself asks for its own key, synchronously: that would never end.
+      if (underWay?.promise !== undefined) {
+        return underWay.promise;
       }
       this.#counters[LOADS]++;
-      const loading = this.#load(key, load, ttl, given.size, () => loading);
+      /** @type {Loading<V>} */
+      const loading = { promise: undefined };
       this.#loading.set(key, loading);
-      return loading;
+      loading.promise = this.#load(key, load, ttl, size, loading);
+      return loading.promise;
     }
 
     /** @returns {import('..').CacheStats} */
@@ -263,6 +273,7 @@ function createCacheClass(clock) {
 
     /** @returns {import('..').CacheDump<K, V>} */
     dump() {
+      this.#assertOpen();
       const now = this.#ends === null ? 0 : this.#now();
       /** @type {import('..').CacheDump<K, V>} */
       const dump = [];
@@ -273,10 +284,11 @@ function createCacheClass(clock) {
           dump.push([
             key,
             this.#values[slot],
-            { ttl: end === 0 ? 0 : end - now, size: this.#sizes?.[slot] ?? 0 },
+            { ttl: end === 0 ? 0 : end - now, size: this.#sizes?.[slot] ?? null },
           ]);
         }
       }
+      this.#notify();
       return dump;
     }
 
@@ -287,7 +299,7 @@ function createCacheClass(clock) {
         throw error('ERR_HEAPWISE_INVALID_ARG_TYPE', 'dump', 'what dump() returned', dump);
       }
       for (const [key, value, { ttl, size }] of dump) {
-        this.#store(key, value, ttl, this.#sizes === null ? undefined : size);
+        this.#store(key, value, ttl, size ?? undefined);
       }
       this.#notify();
     }
@@ -373,25 +385,33 @@ function createCacheClass(clock) {
      * @param {(key: K) => V | Promise<V>} load
      * @param {number} ttl
      * @param {number | undefined} size
-     * @param {() => Promise<V>} self the promise that this call returned
+     * @param {Loading<V>} own this load's entry among those under way
      */
-    async #load(key, load, ttl, size, self) {
+    async #load(key, load, ttl, size, own) {
+      let value;
       try {
-        const value = await load(key);
-        // Not if the key was set or deleted meanwhile, or the cache cleared: that is newer than what was loaded.
-        if (this.#loading.get(key) === self()) {
-          this.#store(key, value, ttl, size);
-          this.#notify();
-        }
-        return value;
+        value = await load(key);
       } catch (thrown) {
         this.#counters[LOAD_ERRORS]++;
+        this.#endLoad(key, own);
         throw thrown;
-      } finally {
-        if (this.#loading.get(key) === self()) {
-          this.#loading.delete(key);
-        }
       }
+      // Not if the key was set or deleted meanwhile, or the cache cleared: that is newer than what was loaded.
+      if (this.#endLoad(key, own)) {
+        this.#store(key, value, ttl, size);
+        this.#notify();
+      }
+      return value;
+    }
+
+    /**
+     * Takes a load off those under way; false if something else has taken its place.
+     *
+     * @param {K} key
+     * @param {Loading<V>} own
+     */
+    #endLoad(key, own) {
+      return this.#loading.get(key) === own && this.#loading.delete(key);
     }
 
     /**
@@ -402,7 +422,7 @@ function createCacheClass(clock) {
      */
     #store(key, value, ttl, givenSize) {
       // Before anything changes: a size that is refused leaves the old value in place.
-      const size = this.#sizes === null ? 0 : this.#checkedSize(givenSize, value, key);
+      const size = this.#sizes === null ? 0 : (givenSize ?? measured(this.#sizeOf(value, key)));
       this.#counters[SETS]++;
       if (this.#ends !== null) {
         this.#sweep();
@@ -411,6 +431,7 @@ function createCacheClass(clock) {
       if (size > this.#maxSize) {
         // It can never fit; but what it was to replace is out of date.
         if (slot !== undefined) {
+          this.#counters[EVICTIONS]++;
           this.#remove(slot, 'evict');
         }
         return false;
@@ -457,19 +478,6 @@ function createCacheClass(clock) {
           this.#evictOldest();
         }
       }
-    }
-
-    /**
-     * @param {number | undefined} given
-     * @param {V} value
-     * @param {K} key
-     */
-    #checkedSize(given, value, key) {
-      const size = given === undefined ? this.#sizeOf(value, key) : given;
-      if (typeof size !== 'number' || !(size >= 0) || size === Infinity) {
-        throw error('ERR_HEAPWISE_CACHE_SIZE', size);
-      }
-      return size;
     }
 
     #evictOldest() {
@@ -584,6 +592,34 @@ function createCacheClass(clock) {
 }
 
 /**
+ * A load under way.
+ *
+ * @template V
+ * @typedef {{ promise: Promise<V> | undefined }} Loading
+ */
+
+/**
+ * A size as a caller gives it, if he does.
+ *
+ * @param {unknown} given
+ * @returns {number | undefined}
+ */
+function checkedSize(given) {
+  return given === undefined ? undefined : measured(given);
+}
+
+/**
+ * @param {unknown} size
+ * @returns {number}
+ */
+function measured(size) {
+  if (typeof size !== 'number' || !(size >= 0) || size === Infinity) {
+    throw error('ERR_HEAPWISE_CACHE_SIZE', size);
+  }
+  return size;
+}
+
+/**
  * The default size: bytes of what has bytes.
  *
  * @param {unknown} value
@@ -619,7 +655,7 @@ function isDumpEntry(entry) {
     entry[2] !== null &&
     typeof entry[2] === 'object' &&
     entry[2].ttl >= 0 &&
-    entry[2].size >= 0
+    (entry[2].size === null || entry[2].size >= 0)
   );
 }
 

@@ -21,6 +21,7 @@ const WINDOW = 5;
 function createClock(binding, exact = performance) {
   /** @type {import('./binding.js').CoarseClock | undefined} */
   let native;
+  /** @type {Float64Array} */
   let cell = new Float64Array(1);
   let usable = true;
   let reads = 0;

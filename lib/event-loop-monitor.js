@@ -26,7 +26,8 @@ const IDLE_TOLERANCE = 5;
  * @param {() => string | undefined} [parts.probeRefused]
  */
 function createEventLoopMonitorClass({ binding, gc, view, probeRefused = notNode }) {
-  return class EventLoopMonitor extends EventEmitter {
+  /** @augments {EventEmitter<import('..').EventLoopMonitorEvents>} */
+  class EventLoopMonitor extends EventEmitter {
     #threshold;
     #running = false;
     #closed = false;
@@ -34,10 +35,14 @@ function createEventLoopMonitorClass({ binding, gc, view, probeRefused = notNode
     #histogram = view(this.#probe.histogram());
     /** @type {ReturnType<typeof createTimerProbe> | undefined} */
     #timer;
-    /** @type {string | undefined} why not the better tier */
-    #reason;
+    /** @type {string | null} why not the better tier */
+    #reason = null;
     /** Counters as they were when the monitor stopped. */
     #last = { turns: 0, blocked: 0, utilization: 0, elapsed: 0 };
+    /** Counters of the starts before this one. */
+    #before = this.#last;
+    /** Number of starts; what was planned in an earlier one is out of date. */
+    #starts = 0;
 
     /** @param {import('..').EventLoopMonitorOptions} [options] */
     constructor(options) {
@@ -58,9 +63,10 @@ function createEventLoopMonitorClass({ binding, gc, view, probeRefused = notNode
         return this;
       }
       this.#running = true;
+      this.#starts++;
       gc.acquire();
       this.#reason = probeRefused() ?? this.#startProbe();
-      if (this.#reason !== undefined) {
+      if (this.#reason !== null) {
         this.#startTimer();
       }
       return this;
@@ -69,6 +75,7 @@ function createEventLoopMonitorClass({ binding, gc, view, probeRefused = notNode
     stop() {
       if (this.#running) {
         this.#last = this.#counters();
+        this.#before = this.#last;
         this.#running = false;
         this.#probe.stop();
         this.#timer?.stop();
@@ -100,7 +107,7 @@ function createEventLoopMonitorClass({ binding, gc, view, probeRefused = notNode
     stats() {
       const { turns, blocked, utilization, elapsed } = this.#counters();
       return {
-        source: this.#reason === undefined ? 'libuv' : 'timer',
+        source: this.#reason === null ? 'libuv' : 'timer',
         reason: this.#reason,
         running: this.#running,
         elapsed,
@@ -112,11 +119,13 @@ function createEventLoopMonitorClass({ binding, gc, view, probeRefused = notNode
       };
     }
 
-    /** Why the probe does not work here; undefined once it does. */
+    /** Why the probe does not work here; null once it does. */
     #startProbe() {
       try {
+        // The profiler's log is read seconds after the collections, so it cannot tell which turn they were in.
+        const exact = gc.source().tier === 'v8';
         this.#probe.start(this.#threshold, gc.watch, (duration, collecting) =>
-          this.#blocked(duration, collecting),
+          this.#blocked(duration, exact ? collecting : null),
         );
       } catch (raised) {
         return /** @type {Error} */ (raised).message;
@@ -130,12 +139,15 @@ function createEventLoopMonitorClass({ binding, gc, view, probeRefused = notNode
       }
       // Where the pointer is not the loop that runs us, the callback never comes. An immediate runs in the check
       // phase, after prepare: by the second one the probe has been called.
-      setImmediate(() => setImmediate(() => this.#assertTurning()).unref()).unref();
-      return undefined;
+      const start = this.#starts;
+      setImmediate(() => setImmediate(() => this.#assertTurning(start)).unref()).unref();
+      return null;
     }
 
-    #assertTurning() {
-      if (this.#running && this.#reason === undefined && this.#probe.counters().elapsed === 0) {
+    /** @param {number} start */
+    #assertTurning(start) {
+      const current = this.#running && start === this.#starts;
+      if (current && this.#reason === null && this.#probe.counters().elapsed === 0) {
         this.#probe.stop();
         this.#reason = 'the loop does not call its prepare handles';
         this.#startTimer();
@@ -144,19 +156,26 @@ function createEventLoopMonitorClass({ binding, gc, view, probeRefused = notNode
 
     #startTimer() {
       const record = (/** @type {number} */ lag) => this.#histogram.record(lag);
-      this.#timer = createTimerProbe(this.#threshold, record, (lag) => this.#blocked(lag, 0));
+      this.#timer = createTimerProbe(this.#threshold, record, (lag) => this.#blocked(lag, null));
     }
 
     #counters() {
       if (!this.#running) {
         return this.#last;
       }
-      return this.#timer?.counters() ?? this.#probe.counters();
+      const { turns, blocked, utilization, elapsed } = this.#timer?.counters() ?? this.#probe.counters();
+      // Turns are counted over all starts, as the histogram is; utilization is that of this one.
+      return {
+        turns: this.#before.turns + turns,
+        blocked: this.#before.blocked + blocked,
+        utilization,
+        elapsed,
+      };
     }
 
     /**
      * @param {number} duration
-     * @param {number} collecting
+     * @param {number | null} collecting
      */
     #blocked(duration, collecting) {
       // Announced by a queue that may still hold a call from before the stop.
@@ -164,7 +183,9 @@ function createEventLoopMonitorClass({ binding, gc, view, probeRefused = notNode
         this.emit('blocked', { duration, gc: collecting, end: Date.now() });
       }
     }
-  };
+  }
+
+  return EventLoopMonitor;
 }
 
 /**

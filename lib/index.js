@@ -19,7 +19,10 @@ const EventLoopMonitor = createEventLoopMonitorClass({ binding, gc, view });
 const LeakDetector = createLeakDetectorClass({ binding, gc });
 const Monitor = createMonitorClass({ binding, gc, view, EventLoopMonitor, LeakDetector });
 
-/** @param {import('..').MonitorOptions} [options] */
+/**
+ * @param {import('..').MonitorOptions} [options]
+ * @returns {import('..').Monitor}
+ */
 function createMonitor(options) {
   return new Monitor(options);
 }

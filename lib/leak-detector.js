@@ -33,7 +33,8 @@ const MILLISECONDS_PER_HOUR = 3_600_000;
  * @param {ReturnType<typeof import('./gc.js').createGcSource>} parts.gc
  */
 function createLeakDetectorClass({ binding, gc }) {
-  return class LeakDetector extends EventEmitter {
+  /** @augments {EventEmitter<import('..').LeakDetectorEvents>} */
+  class LeakDetector extends EventEmitter {
     #verdict;
     #gcInterval;
     #running = false;
@@ -85,10 +86,11 @@ function createLeakDetectorClass({ binding, gc }) {
       if (this.#running) {
         return this;
       }
+      // First, because it can fail: no thread to be had.
+      this.#sampler = new binding.MemorySampler();
       this.#running = true;
       gc.acquire();
       gc.listen(this.#onMajor);
-      this.#sampler = new binding.MemorySampler();
       this.#lastMajor = performance.now();
       if (this.#gcInterval > 0) {
         // Twice per interval, so that a collection comes at most half an interval late.
@@ -192,7 +194,9 @@ function createLeakDetectorClass({ binding, gc }) {
         machine: memory?.total ?? null,
       };
       const { growthPerHour, growthPerHourLow, growthPerHourHigh, pValue } = dimensions[rising];
-      const room = rising === 'heap' ? limits.heap - dimensions.heap.current : roomOutside(memory);
+      const outside = roomOutside(memory);
+      // The heap meets whichever comes first: V8's limit, or that of the container or machine around it.
+      const room = rising === 'heap' ? Math.min(limits.heap - dimensions.heap.current, outside) : outside;
       const leaking = dimensions[rising].growth === 'rising';
       return {
         state: this.#announced,
@@ -207,30 +211,32 @@ function createLeakDetectorClass({ binding, gc }) {
         source: gc.source().tier,
       };
     }
-  };
+  }
+
+  return LeakDetector;
 }
 
 /**
- * Bytes that memory outside the heap may still grow by: what the control group leaves, or the machine.
+ * Bytes by which the process may still grow: what the control group leaves, or the machine; Infinity when not known.
  *
  * @param {import('./binding.js').MemoryReading | null} memory
  */
 function roomOutside(memory) {
   if (memory === null) {
-    return null;
+    return Infinity;
   }
-  const group = memory.cgroupLimit == null ? Infinity : memory.cgroupLimit - (memory.cgroupUsed ?? 0);
-  return Math.min(group, memory.available);
+  const { cgroupLimit = Infinity, cgroupUsed = 0, available } = memory;
+  return Math.min(cgroupLimit - cgroupUsed, available);
 }
 
 /**
  * Milliseconds until `room` is used up; null when never, or when the room is not known.
  *
- * @param {number | null} room
+ * @param {number} room
  * @param {number} growthPerHour
  */
 function timeTo(room, growthPerHour) {
-  if (room === null || growthPerHour <= 0) {
+  if (room === Infinity || growthPerHour <= 0) {
     return null;
   }
   return (Math.max(0, room) / growthPerHour) * MILLISECONDS_PER_HOUR;

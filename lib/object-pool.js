@@ -186,6 +186,14 @@ class ObjectPool {
    */
   trim(keep = 0) {
     validate.number(keep, 'keep', { min: 0, integer: true, infinite: true });
+    if (this.#closed) {
+      throw error('ERR_HEAPWISE_POOL_CLOSED');
+    }
+    return this.#shrink(keep);
+  }
+
+  /** @param {number} keep */
+  #shrink(keep) {
     const before = this.#idle;
     while (this.#idle > keep) {
       this.#drop(this.#items[--this.#idle]);
@@ -213,7 +221,7 @@ class ObjectPool {
   close() {
     if (!this.#closed) {
       this.#closed = true;
-      this.trim();
+      this.#shrink(0);
     }
   }
 

@@ -6,7 +6,7 @@
  * V8 major versions on which the bridge was tried: Node 20, 22, 24, 26. Another one may lay its structures out
  * differently, and a wrong guess would crash the process: refused unless HEAPWISE_V8_BRIDGE=force.
  */
-const TESTED_V8 = ['11', '12', '13', '14'];
+const TESTED_V8 = new Set(['11', '12', '13', '14']);
 
 /**
  * Why the native hooks of Node's own loop and engine cannot be used in this runtime; undefined where they can.
@@ -36,7 +36,7 @@ function noBridge(setting = process.env.HEAPWISE_V8_BRIDGE, versions = process.v
     return 'HEAPWISE_V8_BRIDGE=off';
   }
   const major = String(versions.v8).split('.', 1)[0];
-  if (!TESTED_V8.includes(major) && setting !== 'force') {
+  if (!TESTED_V8.has(major) && setting !== 'force') {
     return `V8 ${versions.v8} has not been tested (HEAPWISE_V8_BRIDGE=force tries it)`;
   }
   return notNode(versions);

@@ -1,9 +1,12 @@
 'use strict';
 
+const { ROUTE } = require('./http-metrics.js');
 const { PAGE } = require('./status-page.js');
 
 const TEXT = 'text/plain; charset=utf-8';
 const JSON_TYPE = 'application/json; charset=utf-8';
+
+/** @typedef {(query: string) => Promise<[string, string]> | [string, string]} Route answers with media type and body */
 
 /**
  * A request handler for Express, Connect or plain `http` that answers our three paths and passes on the rest.
@@ -13,22 +16,23 @@ const JSON_TYPE = 'application/json; charset=utf-8';
  * @param {() => Promise<{ type: string, text: string }>} parts.metrics
  * @param {() => object} parts.report
  * @param {() => { status: string }} parts.health
- * @returns {(req: import('node:http').IncomingMessage, res: import('node:http').ServerResponse, next?: (error?: unknown) => void) => void}
+ * @returns {import('../..').MonitorHandler}
  */
 function createHandler({ paths, metrics, report, health }) {
-  /** @type {Map<string, (query: string) => Promise<[string, string]> | [string, string]>} */
-  const routes = new Map([
-    [
-      paths.metrics,
-      async () => metrics().then(({ type, text }) => /** @type {[string, string]} */ ([type, text])),
-    ],
-    [paths.health, () => [JSON_TYPE, JSON.stringify(health())]],
-    [
-      paths.page,
-      (/** @type {string} */ query) =>
-        query === 'json' ? [JSON_TYPE, JSON.stringify(report())] : ['text/html; charset=utf-8', PAGE],
-    ],
-  ]);
+  const routes = new Map(
+    /** @type {[string, Route][]} */ ([
+      [
+        paths.metrics,
+        async () => metrics().then(({ type, text }) => /** @type {[string, string]} */ ([type, text])),
+      ],
+      [paths.health, () => [JSON_TYPE, JSON.stringify(health())]],
+      [
+        paths.page,
+        (query) =>
+          query === 'json' ? [JSON_TYPE, JSON.stringify(report())] : ['text/html; charset=utf-8', PAGE],
+      ],
+    ]),
+  );
 
   return function heapwiseHandler(req, res, next) {
     const [path, query = ''] = String(req.url).split('?', 2);
@@ -41,6 +45,8 @@ function createHandler({ paths, metrics, report, health }) {
       }
       return;
     }
+    // So that our own requests are told from those that no route matched.
+    /** @type {any} */ (res)[ROUTE] = path;
     if (req.method !== 'GET' && req.method !== 'HEAD') {
       res.setHeader('Allow', 'GET, HEAD');
       send(req, res, 405, TEXT, 'Method not allowed\n');
@@ -53,7 +59,7 @@ function createHandler({ paths, metrics, report, health }) {
 /**
  * @param {import('node:http').IncomingMessage} req
  * @param {import('node:http').ServerResponse} res
- * @param {(query: string) => Promise<[string, string]> | [string, string]} route
+ * @param {Route} route
  * @param {string} query
  */
 async function answer(req, res, route, query) {
@@ -64,7 +70,8 @@ async function answer(req, res, route, query) {
     const { code, message } = /** @type {any} */ (raised);
     // Our own errors say what to do; anything else may hold what a stranger should not read.
     const known = typeof code === 'string' && code.startsWith('ERR_HEAPWISE_');
-    send(req, res, 500, TEXT, known ? `${message} (${code})\n` : 'The metrics could not be rendered\n');
+    const status = code === 'ERR_HEAPWISE_MONITOR_CLOSED' ? 503 : 500;
+    send(req, res, status, TEXT, known ? `${message} (${code})\n` : 'The metrics could not be rendered\n');
   }
 }
 

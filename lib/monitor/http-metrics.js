@@ -10,6 +10,8 @@ const OTHER = '(other)';
 const METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'CONNECT', 'OPTIONS', 'TRACE', 'PATCH']);
 /** Upper bounds in seconds: those that OpenTelemetry's HTTP conventions advise. */
 const BUCKETS = Object.freeze([0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10]);
+/** Property of a response under which our own handler leaves the label of its route. */
+const ROUTE = Symbol('heapwise.route');
 /** Latencies gathered before one call hands them to the native histogram. */
 const BATCH = 1024;
 
@@ -79,19 +81,19 @@ class HttpMetrics {
     if (this.#gathered === BATCH) {
       this.flush();
     }
-    this.#seriesOf(res.req, res.statusCode).record(elapsed / 1000);
+    this.#seriesOf(res).record(elapsed / 1000);
   }
 
   /**
-   * @param {any} req
-   * @param {number} status
+   * @param {any} res
    * @returns {Series}
    */
-  #seriesOf(req, status) {
+  #seriesOf(res) {
+    const { req, statusCode } = res;
     // Not `req.path`: a route's template has few values, paths have any number.
-    const route = req.route === undefined ? UNMATCHED : (req.baseUrl ?? '') + req.route.path;
-    const key = `${req.method} ${status} ${route}`;
-    return this.#series.get(key) ?? this.#newSeries(req.method, route, status);
+    const route = req.route === undefined ? (res[ROUTE] ?? UNMATCHED) : (req.baseUrl ?? '') + req.route.path;
+    const key = `${req.method} ${statusCode} ${route}`;
+    return this.#series.get(key) ?? this.#newSeries(req.method, route, statusCode);
   }
 
   /**
@@ -175,4 +177,4 @@ class Series {
   }
 }
 
-module.exports = { BUCKETS, HttpMetrics };
+module.exports = { BUCKETS, HttpMetrics, ROUTE };

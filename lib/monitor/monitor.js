@@ -22,12 +22,13 @@ const LATENCY = /** @type {const} */ ([1e-3, 3_600_000, 3]);
  * @param {object} parts
  * @param {typeof import('../binding.js')} parts.binding
  * @param {ReturnType<typeof import('../gc.js').createGcSource>} parts.gc
- * @param {(native: import('../binding.js').NativeHistogram) => import('..').Histogram} parts.view
- * @param {new (options?: any) => import('..').EventLoopMonitor} parts.EventLoopMonitor
- * @param {new (options?: any) => import('..').LeakDetector} parts.LeakDetector
+ * @param {(native: import('../binding.js').NativeHistogram) => import('../..').Histogram} parts.view
+ * @param {new (options?: any) => import('../..').EventLoopMonitor} parts.EventLoopMonitor
+ * @param {new (options?: any) => import('../..').LeakDetector} parts.LeakDetector
  */
 function createMonitorClass({ binding, gc, view, EventLoopMonitor, LeakDetector }) {
-  return class Monitor extends EventEmitter {
+  /** @augments {EventEmitter<import('../..').MonitorEvents>} */
+  class Monitor extends EventEmitter {
     #loop;
     #leak;
     #http;
@@ -43,7 +44,7 @@ function createMonitorClass({ binding, gc, view, EventLoopMonitor, LeakDetector 
     #unregister;
     /** @type {import('../binding.js').MemorySampler | undefined} */
     #sampler;
-    /** @type {import('..').BlockedEvent[]} */
+    /** @type {import('../..').BlockedEvent[]} */
     #blocked = [];
     #blockedCount = 0;
     #started = 0;
@@ -51,7 +52,7 @@ function createMonitorClass({ binding, gc, view, EventLoopMonitor, LeakDetector 
     #running = false;
     #closed = false;
 
-    /** @param {import('..').MonitorOptions} [options] */
+    /** @param {import('../..').MonitorOptions} [options] */
     constructor(options) {
       super();
       const given = validate.options(options, 'createMonitor', OPTIONS);
@@ -63,6 +64,9 @@ function createMonitorClass({ binding, gc, view, EventLoopMonitor, LeakDetector 
         health: path(paths.health, 'paths.health', '/healthz'),
         page: path(paths.page, 'paths.page', '/heapwise'),
       };
+      if (new Set(Object.values(this.#paths)).size < PATHS.length) {
+        throw error('ERR_HEAPWISE_INVALID_ARG_VALUE', 'paths', 'three different paths', 'equal ones');
+      }
       const maxLabelSets = validate.number(given.maxLabelSets, 'maxLabelSets', {
         default: 1000,
         min: 1,
@@ -107,9 +111,10 @@ function createMonitorClass({ binding, gc, view, EventLoopMonitor, LeakDetector 
     start() {
       this.#assertOpen();
       if (!this.#running) {
+        // First, because it can fail: no thread to be had.
+        this.#sampler = new binding.MemorySampler();
         this.#running = true;
         this.#started = performance.now();
-        this.#sampler = new binding.MemorySampler();
         this.#loop.start();
         this.#leak.start();
         gc.acquire();
@@ -164,6 +169,16 @@ function createMonitorClass({ binding, gc, view, EventLoopMonitor, LeakDetector 
       return this;
     }
 
+    /** @param {string} name */
+    removeCache(name) {
+      return this.#caches.delete(name);
+    }
+
+    /** @param {string} name */
+    removePool(name) {
+      return this.#pools.delete(name);
+    }
+
     middleware() {
       this.#assertOpen();
       return this.#http.middleware();
@@ -189,7 +204,7 @@ function createMonitorClass({ binding, gc, view, EventLoopMonitor, LeakDetector 
       return { type: registry.contentType, text: await registry.metrics() };
     }
 
-    /** @returns {import('..').MonitorReport} */
+    /** @returns {import('../..').MonitorReport} */
     report() {
       this.#assertOpen();
       this.#http.flush();
@@ -220,10 +235,10 @@ function createMonitorClass({ binding, gc, view, EventLoopMonitor, LeakDetector 
             mean: (sum / count) * 1000,
             max: max * 1000,
           }))
-          .sort((a, b) => b.count - a.count),
+          .toSorted((a, b) => b.count - a.count),
         source: {
           loop: source,
-          loopReason: reason ?? null,
+          loopReason: reason,
           gc: gc.source().tier,
           gcReason: gc.source().reason ?? null,
         },
@@ -241,6 +256,7 @@ function createMonitorClass({ binding, gc, view, EventLoopMonitor, LeakDetector 
     }
 
     #health() {
+      this.#assertOpen();
       const { state } = this.#leak.check();
       const { lag, utilization } = this.#loop.stats();
       const status = state === 'leak' ? 'leak' : 'ok';
@@ -284,7 +300,7 @@ function createMonitorClass({ binding, gc, view, EventLoopMonitor, LeakDetector 
       this.#registry = registry;
     }
 
-    /** @param {import('..').BlockedEvent} event */
+    /** @param {import('../..').BlockedEvent} event */
     #onBlocked(event) {
       this.#blockedCount++;
       this.#blocked.push(event);
@@ -293,7 +309,9 @@ function createMonitorClass({ binding, gc, view, EventLoopMonitor, LeakDetector 
       }
       this.emit('blocked', event);
     }
-  };
+  }
+
+  return Monitor;
 }
 
 /**
@@ -304,7 +322,7 @@ function createMonitorClass({ binding, gc, view, EventLoopMonitor, LeakDetector 
  */
 function named(given, option) {
   const things = new Map();
-  if (given !== undefined && (given === null || typeof given !== 'object')) {
+  if (given !== undefined && Object.prototype.toString.call(given) !== '[object Object]') {
     throw error('ERR_HEAPWISE_INVALID_ARG_TYPE', option, 'an object', given);
   }
   for (const [name, thing] of Object.entries(given ?? {})) {

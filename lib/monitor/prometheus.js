@@ -45,12 +45,7 @@ function loadClient() {
 /**
  * What is used of a registry of either package.
  *
- * @typedef {object} Registry
- * @property {string} contentType
- * @property {() => Promise<string>} metrics
- * @property {(metric: any) => void} registerMetric
- * @property {(name: string) => any} getSingleMetric
- * @property {(name: string) => void} removeSingleMetric
+ * @typedef {import('../..').PrometheusRegistry} Registry
  */
 
 /** @param {unknown} value */
@@ -61,7 +56,8 @@ function isRegistry(value) {
     typeof value === 'object' &&
     typeof registry.registerMetric === 'function' &&
     typeof registry.metrics === 'function' &&
-    typeof registry.getSingleMetric === 'function'
+    typeof registry.getSingleMetric === 'function' &&
+    typeof registry.removeSingleMetric === 'function'
   );
 }
 
@@ -188,7 +184,7 @@ function httpMetrics(http) {
 }
 
 /**
- * @param {import('..').EventLoopMonitor} loop
+ * @param {import('../..').EventLoopMonitor} loop
  * @param {ReturnType<typeof import('../gc.js').createGcSource>} gc
  * @returns {Metric[]}
  */
@@ -298,7 +294,7 @@ function namedMetrics(label, things, rows) {
 }
 
 /**
- * @param {import('..').LeakDetector} leak
+ * @param {import('../..').LeakDetector} leak
  * @returns {Metric[]}
  */
 function leakMetrics(leak) {

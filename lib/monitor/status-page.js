@@ -61,7 +61,7 @@ function show(report) {
       [['Utilization', percent(report.utilization)]],
       [['Blocked turns', report.blockedCount], report.blockedCount > 0],
       ...report.blocked.slice(-5).reverse().map((block) => [
-        [new Date(block.end).toLocaleTimeString(), ms(block.duration) + ', ' + ms(block.gc) + ' of it collecting'],
+        [new Date(block.end).toLocaleTimeString(), ms(block.duration) + (block.gc === null ? '' : ', ' + ms(block.gc) + ' of it collecting')],
       ]),
     ]),
     table('Memory', [

@@ -1,0 +1,174 @@
+'use strict';
+
+// The public surface, written out: whatever is added, renamed or lost has to be said here as well.
+
+const assert = require('node:assert/strict');
+const { readFileSync } = require('node:fs');
+const { join } = require('node:path');
+const { describe, test } = require('node:test');
+const heapwise = require('..');
+const { codes } = require('../lib/errors.js');
+
+const EXPORTS = ['Cache', 'EventLoopMonitor', 'Histogram', 'LeakDetector', 'ObjectPool', 'createMonitor'];
+
+/** Public members of each prototype: methods, and with `get` in front what is read like a property. */
+const MEMBERS = {
+  Cache: [
+    'clear',
+    'close',
+    'delete',
+    'dump',
+    'entries',
+    'get',
+    'get size',
+    'getOrLoad',
+    'has',
+    'keys',
+    'load',
+    'peek',
+    'set',
+    'stats',
+    'values',
+    '[Symbol.dispose]',
+    '[Symbol.iterator]',
+  ],
+  EventLoopMonitor: ['close', 'get histogram', 'start', 'stats', 'stop', 'utilization', '[Symbol.dispose]'],
+  Histogram: [
+    'countsAtOrBelow',
+    'encode',
+    'get count',
+    'get max',
+    'get mean',
+    'get min',
+    'get stddev',
+    'merge',
+    'percentile',
+    'record',
+    'reset',
+    'since',
+    'snapshot',
+    'summary',
+  ],
+  LeakDetector: ['check', 'close', 'reset', 'start', 'stop', '[Symbol.dispose]'],
+  Monitor: [
+    'addCache',
+    'addPool',
+    'close',
+    'get latency',
+    'get leak',
+    'get loop',
+    'handler',
+    'metrics',
+    'middleware',
+    'removeCache',
+    'removePool',
+    'report',
+    'start',
+    'stop',
+    '[Symbol.dispose]',
+  ],
+  ObjectPool: ['acquire', 'close', 'lease', 'release', 'stats', 'trim', 'use', '[Symbol.dispose]'],
+  Lease: ['release', '[Symbol.dispose]'],
+};
+
+/** The description of Symbol.dispose differs between versions of Node. */
+const SYMBOLS = new Map([
+  [Symbol.dispose, '[Symbol.dispose]'],
+  [Symbol.iterator, '[Symbol.iterator]'],
+]);
+
+const declarations = readFileSync(join(__dirname, '..', 'index.d.ts'), 'utf8');
+
+function membersOf(prototype) {
+  const keys = Reflect.ownKeys(prototype).filter((key) => key !== 'constructor');
+  return keys.map((key) => {
+    const name = SYMBOLS.get(key) ?? String(key);
+    return Object.getOwnPropertyDescriptor(prototype, key).get ? `get ${name}` : name;
+  });
+}
+
+/** Members of a class or interface in index.d.ts, spelt as `membersOf` does. */
+function declaredMembersOf(name) {
+  const [, body] = new RegExp(`^export (?:class|interface) ${name}\\b.*?\\{\\n(.*?)^\\}`, 'ms').exec(
+    declarations,
+  );
+  // Two spaces: what is nested deeper is a type.
+  const members = body.matchAll(/^ {2}(static |readonly )?(\[?[\w.]+\]?)[(<:]/gm);
+  const own = [...members].filter(([, kind, key]) => kind !== 'static ' && key !== 'constructor');
+  // A set, because overloads come more than once.
+  return [...new Set(own.map(([, kind, key]) => (kind === 'readonly ' ? `get ${key}` : key)))];
+}
+
+const PROTOTYPES = {
+  ...Object.fromEntries(
+    EXPORTS.filter((name) => name !== 'createMonitor').map((name) => [name, heapwise[name].prototype]),
+  ),
+  Lease: Object.getPrototypeOf(new heapwise.ObjectPool(() => ({})).lease()),
+  Monitor: Object.getPrototypeOf(heapwise.createMonitor()),
+};
+
+test('the exports are these', () => {
+  assert.deepEqual(Object.keys(heapwise).toSorted(), EXPORTS);
+});
+
+test('index.d.ts declares a value for each export and no other', () => {
+  const declared = declarations.matchAll(
+    /^export (?:declare )?(?:abstract )?(?:class|function|const|let|var|enum|default|namespace) (\w+)/gm,
+  );
+  assert.deepEqual([...declared].map(([, name]) => name).toSorted(), EXPORTS);
+});
+
+test('named imports work from an ES module', async () => {
+  const module = await import('../lib/index.js');
+  for (const name of EXPORTS) {
+    assert.equal(module[name], heapwise[name], name);
+  }
+});
+
+describe('the public members are these', () => {
+  for (const [name, members] of Object.entries(MEMBERS)) {
+    test(name, () => {
+      const found = membersOf(PROTOTYPES[name]);
+      assert.deepEqual(found.toSorted(), members.toSorted());
+    });
+  }
+});
+
+describe('index.d.ts declares each public member and no other', () => {
+  for (const name of Object.keys(MEMBERS)) {
+    test(name, () => {
+      // The value of a lease is a field, so not on its prototype.
+      const declared = declaredMembersOf(name).filter((member) => member !== 'get value');
+      assert.deepEqual(declared.toSorted(), membersOf(PROTOTYPES[name]).toSorted());
+    });
+  }
+});
+
+test('the only static member is Histogram.decode', () => {
+  const ofFunctions = new Set(['length', 'name', 'prototype']);
+  for (const name of EXPORTS.filter((each) => each !== 'createMonitor')) {
+    const own = Object.getOwnPropertyNames(heapwise[name]).filter((key) => !ofFunctions.has(key));
+    assert.deepEqual(own, name === 'Histogram' ? ['decode'] : [], name);
+  }
+});
+
+test('no instance shows its insides', () => {
+  assert.deepEqual(Object.keys(new heapwise.Cache({ max: 1 })), []);
+  assert.deepEqual(Object.keys(new heapwise.Histogram()), []);
+  assert.deepEqual(Object.keys(new heapwise.ObjectPool(() => ({}))), []);
+});
+
+test('index.d.ts lists every error code', () => {
+  const union = /^export type HeapwiseErrorCode =(.*?);$/ms.exec(declarations)[1];
+  const declared = [...union.matchAll(/'(ERR_HEAPWISE_\w+)'/g)].map(([, code]) => code);
+  // Raised before the table can be used.
+  assert.deepEqual(declared.toSorted(), [...codes, 'ERR_HEAPWISE_BINDING_MISSING'].toSorted());
+});
+
+test('every error code that index.d.ts speaks of exists', () => {
+  const unknown = new Set(declarations.match(/ERR_HEAPWISE_\w+/g));
+  for (const code of [...codes, 'ERR_HEAPWISE_BINDING_MISSING']) {
+    unknown.delete(code);
+  }
+  assert.deepEqual([...unknown], []);
+});

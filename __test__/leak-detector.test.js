@@ -1,0 +1,248 @@
+'use strict';
+
+const assert = require('node:assert/strict');
+const { describe, it } = require('node:test');
+const binding = require('../lib/binding.js');
+const { createGcSource } = require('../lib/gc.js');
+const { noBridge } = require('../lib/runtime.js');
+const { LeakDetector } = require('..');
+const { runScript } = require('./run-script.js');
+
+/**
+ * A program that allocates all the time, under a detector in a hurry. `step` is what happens every 10 ms; prints the
+ * events and the last report.
+ */
+const PROGRAM = (step) => `
+  const { LeakDetector } = require('heapwise');
+  const detector = new LeakDetector({ warmup: 300, window: 700, gcInterval: 50, minGrowthPerHour: 1024 * 1024 });
+  const events = [];
+  for (const name of ['suspect', 'leak', 'clear']) {
+    detector.on(name, (report) => events.push({ name, report }));
+  }
+  detector.start();
+  const kept = [];
+  const churn = () => Array.from({ length: 4000 }, (_, index) => ({ index, text: 'x' + index }));
+  const begin = performance.now();
+  const finish = () => {
+    clearInterval(work);
+    const report = detector.check();
+    detector.close();
+    console.log(JSON.stringify({ events, report }));
+  };
+  const work = setInterval(() => {
+    churn();
+    (${step})(kept);
+    const known = events.some(({ name }) => name === 'leak');
+    if (known || performance.now() - begin > LIMIT) finish();
+  }, 10);`;
+
+const GROWS = 'kept => kept.push(Array.from({ length: 500 }, (_, i) => ({ i })))';
+const GROWS_OUTSIDE = 'kept => kept.push(Buffer.allocUnsafeSlow(64 * 1024))';
+const STAYS =
+  'kept => { kept[Math.floor(Math.random() * 50)] = Array.from({ length: 500 }, (_, i) => ({ i })); }';
+
+async function run(step, limit, env = {}) {
+  const { code, stdout, stderr } = await runScript(PROGRAM(step).replace('LIMIT', limit), {
+    env,
+    timeout: 60_000,
+  });
+  assert.equal(code, 0, stderr);
+  return JSON.parse(stdout);
+}
+
+describe('LeakDetector refuses', () => {
+  const wrong = {
+    warmup: [-1, NaN, Infinity],
+    window: [0, -1, NaN],
+    minPoints: [5, 65, 7.5],
+    confidence: [0.4, 1, NaN],
+    minGrowthPerHour: [-1, NaN],
+    confirmations: [0, 1.5],
+    gcInterval: [-1, NaN, 2 ** 31],
+  };
+  for (const [name, values] of Object.entries(wrong)) {
+    it(`${name} out of range or of another type`, () => {
+      for (const value of values) {
+        assert.throws(() => new LeakDetector({ [name]: value }), {
+          name: 'RangeError',
+          code: 'ERR_HEAPWISE_INVALID_ARG_VALUE',
+        });
+      }
+      for (const value of ['1', null, {}, 1n]) {
+        assert.throws(() => new LeakDetector({ [name]: value }), {
+          name: 'TypeError',
+          code: 'ERR_HEAPWISE_INVALID_ARG_TYPE',
+        });
+      }
+    });
+  }
+
+  it('misspelt options, naming the right one', () => {
+    assert.throws(() => new LeakDetector({ warmUp: 1 }), {
+      code: 'ERR_HEAPWISE_UNKNOWN_OPTION',
+      message: /did you mean "warmup"/,
+    });
+  });
+
+  it('everything once it is closed', () => {
+    const detector = new LeakDetector();
+    detector.close();
+    detector.close();
+    for (const method of ['start', 'check', 'reset']) {
+      assert.throws(() => detector[method](), { code: 'ERR_HEAPWISE_DETECTOR_CLOSED' });
+    }
+    assert.equal(detector.stop(), detector);
+  });
+});
+
+describe('without enough data', () => {
+  it('the answer is warming, never a verdict, and check() changes nothing', () => {
+    const detector = new LeakDetector();
+    assert.equal(detector.check().state, 'warming');
+    detector.start().start();
+    for (let i = 0; i < 20; i++) {
+      const report = detector.check();
+      assert.equal(report.state, 'warming');
+      assert.equal(report.dimension, null);
+      assert.equal(report.timeToLimit, null);
+      assert.equal(report.dimensions.heap.growth, 'short');
+    }
+    detector.close();
+  });
+});
+
+// Both tiers must come to the same verdicts. The profiler's log is read every 5 s only, so check() is what feeds it.
+describe('a program whose heap grows', () => {
+  it('is called a leak, with a rate near the true one and the time that is left', async () => {
+    const { events, report } = await run(GROWS, 30_000);
+    assert.deepEqual(
+      events.map(({ name }) => name).filter((name) => name === 'leak'),
+      ['leak'],
+    );
+    assert.equal(report.state, 'leak');
+    assert.equal(report.dimension, 'heap');
+    assert.equal(report.dimensions.heap.growth, 'rising');
+    assert.ok(report.confidence >= 0.99 && report.confidence <= 1);
+    const { growthPerHourLow, growthPerHourHigh } = report.dimensions.heap;
+    assert.ok(growthPerHourLow <= report.growthPerHour && report.growthPerHour <= growthPerHourHigh);
+    // Each step keeps 500 objects of 16 to 40 bytes in an array of 4 KB: 10 to 30 KB, at most 100 times a second.
+    assert.ok(report.growthPerHour < 100 * 40_000 * 3600, `${report.growthPerHour}`);
+    assert.ok(report.growthPerHour > 1024 * 1024);
+    const room = report.limits.heap - report.dimensions.heap.current;
+    assert.ok(Math.abs(report.timeToLimit - (room / report.growthPerHour) * 3_600_000) < 1);
+    const [soonest, latest] = report.timeToLimitRange;
+    assert.ok(soonest <= report.timeToLimit && report.timeToLimit <= latest);
+    assert.ok(report.since > 0);
+  });
+
+  it('outside V8 is called a leak of buffers, not of the heap', async () => {
+    const { report } = await run(GROWS_OUTSIDE, 30_000);
+    assert.equal(report.state, 'leak');
+    assert.ok(['external', 'arrayBuffers'].includes(report.dimension), report.dimension);
+    assert.notEqual(report.dimensions.heap.growth, 'rising');
+    assert.ok(report.timeToLimit > 0);
+  });
+});
+
+describe('a program that is busy but does not grow', () => {
+  it('is never called a leak, and is called steady', async () => {
+    const { events, report } = await run(STAYS, 6000);
+    assert.deepEqual(
+      events.filter(({ name }) => name === 'leak'),
+      [],
+    );
+    assert.ok(['steady', 'suspect'].includes(report.state), report.state);
+    assert.equal(report.dimensions.heap.growth !== 'short', true);
+  });
+});
+
+describe('the source of the points', () => {
+  it('is V8 itself on a version that was tested', () => {
+    const gc = createGcSource(binding);
+    gc.acquire();
+    const expected = process.platform === 'win32' ? 'profiler' : 'v8';
+    assert.equal(gc.source().tier, expected, gc.source().reason);
+    gc.release();
+    assert.equal(gc.source().tier, 'off');
+  });
+
+  it('is the profiler where the bridge is off, unknown or not Node', () => {
+    assert.match(noBridge('off'), /HEAPWISE_V8_BRIDGE=off/);
+    assert.match(noBridge(undefined, { v8: '99.1' }), /99\.1 has not been tested/);
+    assert.equal(noBridge('force', { v8: '99.1' }), undefined);
+    assert.match(noBridge(undefined, { v8: '12.4', electron: '30' }), /electron/);
+    assert.match(noBridge('force', { v8: '12.4', bun: '1' }), /bun/);
+  });
+
+  it('is the profiler where the bridge reads another heap than JavaScript', () => {
+    class GcWatch extends binding.GcWatch {
+      heap() {
+        return { ...super.heap(), limit: 1 };
+      }
+    }
+    const gc = createGcSource({ ...binding, GcWatch }, () => undefined);
+    gc.acquire();
+    assert.equal(gc.source().tier, 'profiler');
+    assert.match(gc.source().reason, /other heap statistics/);
+    gc.release();
+  });
+
+  it('changes to the profiler when V8 calls back with something unexpected', async () => {
+    const { code, stdout, stderr } = await runScript(
+      `
+      const binding = require(${JSON.stringify(require.resolve('../lib/binding.js'))});
+      const { createGcSource } = require(${JSON.stringify(require.resolve('../lib/gc.js'))});
+      class GcWatch extends binding.GcWatch { distrusted() { return true; } }
+      const gc = createGcSource({ ...binding, GcWatch }, () => undefined);
+      gc.acquire();
+      const first = gc.source().tier;
+      gc.requestGc();
+      const work = setInterval(() => {
+        Array.from({ length: 1e4 }, (_, i) => ({ i }));
+        if (gc.source().tier === 'profiler' || performance.now() > 20000) {
+          clearInterval(work);
+          console.log(JSON.stringify([first, gc.source()]));
+          gc.release();
+        }
+      }, 1);`,
+    );
+    assert.equal(code, 0, stderr);
+    const [first, { tier, reason }] = JSON.parse(stdout);
+    if (process.platform !== 'win32') {
+      assert.equal(first, 'v8');
+      assert.match(reason, /unexpected/);
+    }
+    assert.equal(tier, 'profiler');
+  });
+
+  for (const bridge of ['', 'off']) {
+    it(`hands over exact points and pauses by kind (${bridge ? 'profiler' : 'best'} tier)`, async () => {
+      const { code, stdout, stderr } = await runScript(
+        `
+        const { createGcSource } = require(${JSON.stringify(require.resolve('../lib/gc.js'))});
+        const gc = createGcSource(require(${JSON.stringify(require.resolve('../lib/binding.js'))}));
+        gc.acquire();
+        const points = [];
+        gc.listen((fresh) => points.push(...fresh));
+        const kept = Array.from({ length: 2e5 }, (_, i) => ({ i }));
+        global.gc();
+        kept.length = 0;
+        global.gc();
+        setTimeout(() => {
+          gc.refresh();
+          const major = gc.pauses('major').summary();
+          gc.release();
+          console.log(JSON.stringify({ points, major }));
+        }, 20);`,
+        { flags: ['--expose-gc'], env: { HEAPWISE_V8_BRIDGE: bridge } },
+      );
+      assert.equal(code, 0, stderr);
+      const { points, major } = JSON.parse(stdout);
+      assert.ok(points.length >= 2, `${points.length} points`);
+      assert.ok(major.count >= 2 && major.max > 0 && major.max < 10_000);
+      const [full, empty] = points.slice(-2);
+      assert.ok(full.used - empty.used > 2e5 * 8, `${full.used} then ${empty.used}`);
+      assert.ok(full.age >= empty.age && empty.age >= 0);
+    });
+  }
+});

@@ -1,0 +1,91 @@
+import { describe, expect, test } from 'tstyche';
+import {
+  LeakDetector,
+  type LeakDetectorOptions,
+  type LeakDimension,
+  type LeakDimensionReport,
+  type LeakGrowth,
+  type LeakReport,
+  type LeakState,
+} from '../..';
+
+const detector = new LeakDetector();
+declare const report: LeakReport;
+
+describe('wrong use is refused', () => {
+  test('a misspelt option', () => {
+    expect(new LeakDetector({ warmUp: 0 })).type.toRaiseError("Did you mean to write 'warmup'");
+    expect(new LeakDetector({ interval: 5 })).type.toRaiseError("'interval' does not exist in type");
+  });
+
+  test('an option of the wrong type', () => {
+    expect(new LeakDetector({ warmup: '1m' })).type.toRaiseError(
+      "'string' is not assignable to type 'number'",
+    );
+    expect(new LeakDetector({ gcInterval: false })).type.toRaiseError(
+      "'boolean' is not assignable to type 'number'",
+    );
+  });
+
+  test('an event that is never emitted', () => {
+    expect(detector.on).type.not.toBeCallableWith('leaks', () => {});
+    expect(detector.on).type.not.toBeCallableWith('steady', () => {});
+    expect(detector.emit).type.not.toBeCallableWith('leak');
+  });
+
+  test('a listener for something else', () => {
+    expect(detector.on).type.not.toBeCallableWith('leak', (state: string) => state);
+  });
+});
+
+test('all options may be left out or undefined', () => {
+  expect(LeakDetector).type.toBeConstructableWith();
+  expect(LeakDetector).type.toBeConstructableWith({});
+  expect<Required<LeakDetectorOptions>>().type.toBe<
+    Record<
+      'warmup' | 'window' | 'minPoints' | 'confidence' | 'minGrowthPerHour' | 'confirmations' | 'gcInterval',
+      number | undefined
+    >
+  >();
+});
+
+test('listeners get the report', () => {
+  detector.on('suspect', (found) => expect(found).type.toBe<LeakReport>());
+  detector.on('leak', (found) => expect(found).type.toBe<LeakReport>());
+  detector.once('clear', (found) => expect(found).type.toBe<LeakReport>());
+  detector.off('leak', (found) => expect(found).type.toBe<LeakReport>());
+  expect(detector.emit('leak', report)).type.toBe<boolean>();
+});
+
+test('calls can be chained', () => {
+  expect(new LeakDetector().start().stop()).type.toBe<LeakDetector>();
+  expect(detector.reset()).type.toBe<void>();
+});
+
+test('a report says what is not known', () => {
+  expect(detector.check()).type.toBe<LeakReport>();
+  expect(report.state).type.toBe<LeakState>();
+  expect(report.since).type.toBe<number | null>();
+  expect(report.dimension).type.toBe<LeakDimension | null>();
+  expect(report.timeToLimit).type.toBe<number | null>();
+  expect(report.limits).type.toBe<{ heap: number; cgroup: number | null; machine: number | null }>();
+  if (report.timeToLimitRange !== null) {
+    const [earliest, latest] = report.timeToLimitRange;
+    expect(earliest).type.toBe<number | null>();
+    expect(latest).type.toBe<number | null>();
+  }
+});
+
+test('every dimension has a finding', () => {
+  expect<keyof LeakReport['dimensions']>().type.toBe<'heap' | 'external' | 'arrayBuffers' | 'rss'>();
+  expect(report.dimensions.rss).type.toBe<LeakDimensionReport>();
+  expect(report.dimensions.heap.growth).type.toBe<LeakGrowth>();
+  expect<
+    Omit<LeakDimensionReport, 'growth'>[keyof Omit<LeakDimensionReport, 'growth'>]
+  >().type.toBe<number>();
+});
+
+test('it can be used with using', () => {
+  using running = new LeakDetector().start();
+  expect(running).type.toBeAssignableTo<Disposable>();
+});

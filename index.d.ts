@@ -1,0 +1,1367 @@
+/// <reference types="node" />
+
+/**
+ * heapwise: object pools, an LRU/TTL cache, event-loop lag, a leak verdict and an Express middleware that shows them.
+ *
+ * ```js
+ * const express = require('express');
+ * const { Cache, createMonitor } = require('heapwise');
+ *
+ * const users = new Cache({ max: 10_000, ttl: 60_000 });
+ * const monitor = createMonitor({ caches: { users } }).start();
+ * monitor.on('leak', ({ dimension, growthPerHour }) => console.error(`${dimension} grows`, growthPerHour));
+ * const app = express();
+ * app.use(monitor.middleware(), monitor.handler()); // GET /metrics, /healthz and /heapwise
+ * app.get('/users/:id', async (req, res) => res.json(await users.getOrLoad(req.params.id, loadUser)));
+ * app.listen(3000);
+ * ```
+ *
+ * Holds for everything below unless a comment says otherwise:
+ * - Times are in milliseconds, sizes in bytes. Exported metrics use seconds and bytes.
+ * - Every error made here has a `code`, one of {@link HeapwiseErrorCode}. Unknown options are errors too.
+ * - An option that is `undefined` takes its default.
+ * - Reading changes nothing that is measured; `reset()` is explicit.
+ * - `close()` may be called any number of times, and `using` calls it at the end of a block.
+ * - Nothing keeps the process alive. Nothing is shared between threads: each worker has its own instances.
+ *
+ * @module
+ */
+
+import { EventEmitter } from 'node:events';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+
+// ---------------------------------------------------------------------------------------------------- errors
+
+/** The `code` of every error of this package. Codes never change; messages may. */
+export type HeapwiseErrorCode =
+  /** An argument or option has the wrong type. `TypeError` */
+  | 'ERR_HEAPWISE_INVALID_ARG_TYPE'
+  /** An argument or option has the right type but lies outside its range. `RangeError` */
+  | 'ERR_HEAPWISE_INVALID_ARG_VALUE'
+  /** An option is not known; the message names the one that was probably meant. `TypeError` */
+  | 'ERR_HEAPWISE_UNKNOWN_OPTION'
+  /** An object was released that the pool holds already or has dropped. `Error` */
+  | 'ERR_HEAPWISE_POOL_DOUBLE_RELEASE'
+  /** An object was released that this pool did not lend. `Error` */
+  | 'ERR_HEAPWISE_POOL_FOREIGN_OBJECT'
+  /** As many objects are lent as `max` allows. `Error` */
+  | 'ERR_HEAPWISE_POOL_EXHAUSTED'
+  /** `create` returned a primitive, or an object that is in a pool already. `TypeError` */
+  | 'ERR_HEAPWISE_POOL_INVALID_OBJECT'
+  /** The pool is closed. `Error` */
+  | 'ERR_HEAPWISE_POOL_CLOSED'
+  /** The cache is closed. `Error` */
+  | 'ERR_HEAPWISE_CACHE_CLOSED'
+  /** The size of a value is not a finite number >= 0, or is not known. `TypeError` */
+  | 'ERR_HEAPWISE_CACHE_SIZE'
+  /** The monitor is closed. `Error` */
+  | 'ERR_HEAPWISE_MONITOR_CLOSED'
+  /** The leak detector is closed. `Error` */
+  | 'ERR_HEAPWISE_DETECTOR_CLOSED'
+  /** No histogram can have these bounds. `RangeError` */
+  | 'ERR_HEAPWISE_HISTOGRAM_RANGE'
+  /** Two histograms have different bounds, or one is no earlier state of the other. `TypeError` */
+  | 'ERR_HEAPWISE_HISTOGRAM_MERGE'
+  /** The bytes are not what `encode()` wrote. `TypeError` */
+  | 'ERR_HEAPWISE_HISTOGRAM_DECODE'
+  /** The system refused something that is needed, such as a thread. `Error` */
+  | 'ERR_HEAPWISE_UNSUPPORTED'
+  /** No Prometheus client is installed. `Error` */
+  | 'ERR_HEAPWISE_PROMETHEUS_MISSING'
+  /** A cache or pool of that name is watched already. `RangeError` */
+  | 'ERR_HEAPWISE_DUPLICATE_NAME'
+  /** The native addon could not be loaded; raised by `require('heapwise')`. `Error` */
+  | 'ERR_HEAPWISE_BINDING_MISSING';
+
+/** What a `catch` block gets from this package. */
+export interface HeapwiseError extends Error {
+  /** Which error it is; stable. */
+  readonly code: HeapwiseErrorCode;
+}
+
+// ------------------------------------------------------------------------------------------------ ObjectPool
+
+/** Options of {@link ObjectPool}. */
+export interface ObjectPoolOptions<T extends object> {
+  /**
+   * Brings an object back into its first state. Called by `release`, before anybody can get the object again. If it
+   * throws, the pool drops the object and `release` throws the same.
+   *
+   * @default undefined: objects go back as they are
+   */
+  reset?: ((object: T) => void) | undefined;
+
+  /**
+   * Most objects that exist at a time, lent and idle together. An integer >= 1, or `Infinity`.
+   *
+   * @default Infinity, which means that `acquire` always finds or creates one
+   */
+  max?: number | undefined;
+
+  /**
+   * Objects to create at once, in the constructor. An integer from 0 to `max`, and to 2^30. The pool does not
+   * return to this number later: `trim` goes below it.
+   *
+   * @default 0, which means that the first object is created by the first `acquire`
+   */
+  min?: number | undefined;
+}
+
+/** The figures of an {@link ObjectPool} at one moment. */
+export interface ObjectPoolStats {
+  /** Objects that exist, lent and idle. Count. */
+  size: number;
+  /** Objects lent now. Count. */
+  borrowed: number;
+  /** Objects waiting in the pool now. Count. */
+  idle: number;
+  /** Most objects that were ever lent at a time. Count. */
+  peakBorrowed: number;
+  /** The `max` option. Count; `Infinity` when there is no bound (`null` once in JSON). */
+  max: number;
+  /** Objects lent since the pool was made. Count. */
+  acquired: number;
+  /** Objects given back since the pool was made, dropped ones included. Count. */
+  released: number;
+  /** Objects created since the pool was made, those of `min` included. Count. */
+  created: number;
+  /** Objects dropped since the pool was made: by `trim`, by `close`, or because `reset` threw. Count. */
+  discarded: number;
+}
+
+/** A lent object that goes back at the end of a `using` block. Made by {@link ObjectPool.lease}. */
+export interface Lease<T extends object> {
+  /** The lent object. Not to be used after `release`: it may be somebody else's by then. */
+  readonly value: T;
+
+  /**
+   * Gives the object back. Doing it twice does no harm.
+   *
+   * @throws {Error} `ERR_HEAPWISE_POOL_DOUBLE_RELEASE` when the object was given back to the pool behind the lease;
+   *   and what `reset` throws
+   */
+  release(): void;
+
+  /** As `release`. */
+  [Symbol.dispose](): void;
+}
+
+/**
+ * A pool of reusable objects, for objects that are costly to make: parsers, big arrays, buffers. Small plain objects
+ * are faster made anew.
+ *
+ * Idle objects are reused last in, first out. The pool holds no reference to a lent object: one that is never
+ * released can be collected, but counts as lent for ever. An object can be in one pool only.
+ *
+ * ```js
+ * const pool = new ObjectPool(() => new Float64Array(4096), { reset: (array) => array.fill(0), max: 100 });
+ * const sum = pool.use((array) => fillAndSum(array));
+ * ```
+ */
+export class ObjectPool<T extends object> {
+  /**
+   * @param create makes one object or function, a new one each time. Must not return a promise: the pool would lend
+   *   the promise
+   * @throws {TypeError} `ERR_HEAPWISE_INVALID_ARG_TYPE`, `ERR_HEAPWISE_UNKNOWN_OPTION`; with `min` also
+   *   `ERR_HEAPWISE_POOL_INVALID_OBJECT`
+   * @throws {RangeError} `ERR_HEAPWISE_INVALID_ARG_VALUE`
+   */
+  constructor(create: () => T, options?: ObjectPoolOptions<T>);
+
+  /**
+   * Lends an object: the one released last, or a new one when none is idle. Whoever takes it gives it to `release`,
+   * once.
+   *
+   * @throws {Error} `ERR_HEAPWISE_POOL_EXHAUSTED` when `max` objects are lent; `ERR_HEAPWISE_POOL_CLOSED`
+   * @throws {TypeError} `ERR_HEAPWISE_POOL_INVALID_OBJECT` when `create` returned no new object; and what `create`
+   *   throws
+   */
+  acquire(): T;
+
+  /**
+   * Takes a lent object back. In a closed pool it is dropped, without `reset`.
+   *
+   * @throws {Error} `ERR_HEAPWISE_POOL_DOUBLE_RELEASE` when it is not lent (any more);
+   *   `ERR_HEAPWISE_POOL_FOREIGN_OBJECT` when it is not of this pool; and what `reset` throws, after which the object
+   *   is dropped
+   */
+  release(object: T): void;
+
+  /**
+   * Lends an object to `fn` and takes it back when `fn` has returned or thrown. When `fn` returns a promise, the
+   * object goes back when the promise is settled; the result is then a native promise for the same value.
+   *
+   * @throws what `acquire`, `fn` and `release` throw; if both `fn` and `release` throw, what `release` throws
+   * @throws {TypeError} `ERR_HEAPWISE_INVALID_ARG_TYPE` when `fn` is no function
+   */
+  use<R>(fn: (object: T) => PromiseLike<R>): Promise<R>;
+  use<R>(fn: (object: T) => R): R;
+
+  /**
+   * Lends an object with an owner, for `using`:
+   *
+   * ```js
+   * using lease = pool.lease();
+   * work(lease.value);
+   * ```
+   *
+   * Costs one more object than `acquire`.
+   *
+   * @throws as `acquire`
+   */
+  lease(): Lease<T>;
+
+  /**
+   * Drops idle objects until `keep` are left. Lent ones are not touched.
+   *
+   * @param keep idle objects to keep: an integer >= 0, or `Infinity`, which drops none. @default 0
+   * @returns how many were dropped
+   * @throws {TypeError} `ERR_HEAPWISE_INVALID_ARG_TYPE`
+   * @throws {RangeError} `ERR_HEAPWISE_INVALID_ARG_VALUE`
+   */
+  trim(keep?: number): number;
+
+  /** The figures now. Works after `close` as well. */
+  stats(): ObjectPoolStats;
+
+  /**
+   * Drops all idle objects. After this `acquire`, `use` and `lease` throw `ERR_HEAPWISE_POOL_CLOSED`, and objects
+   * still lent are dropped when they are released.
+   */
+  close(): void;
+
+  /** As `close`. */
+  [Symbol.dispose](): void;
+}
+
+// ----------------------------------------------------------------------------------------------------- Cache
+
+/**
+ * Why an entry left a cache: `evict` to make room, `expire` because its time was over, `delete` by `delete()`, `set`
+ * because another value took its place, `clear` by `clear()` or `close()`.
+ */
+export type EvictReason = 'evict' | 'expire' | 'delete' | 'set' | 'clear';
+
+/** Options of {@link Cache}. One of `max` and `maxSize` must be given; both may be. */
+export type CacheOptions<K, V> = CacheSettings<K, V> & ({ max: number } | { maxSize: number });
+
+/** What {@link CacheOptions} are made of. */
+export interface CacheSettings<K, V> {
+  /**
+   * Most entries. An integer from 1 to 16,777,215 (2^24 - 1).
+   *
+   * @default 16_777_215 when `maxSize` is given, else required
+   */
+  max?: number | undefined;
+
+  /**
+   * Most bytes, as `sizeOf` or the `size` option of `set` states them: the sum over all entries. A number > 0, or
+   * `Infinity`. Entries are evicted until the sum fits; a single value that is larger is not stored.
+   *
+   * Approximate: it counts what you say a value takes, not keys, not the cache's own bookkeeping. Costs 8 bytes an
+   * entry, and a call of `sizeOf` for each set.
+   *
+   * @default Infinity, which means that sizes are neither asked for nor counted
+   */
+  maxSize?: number | undefined;
+
+  /**
+   * The size of a value in bytes: a finite number >= 0. Only called when `maxSize` is given, and not when `set` gets
+   * a `size`.
+   *
+   * @default bytes of a typed array, Buffer or ArrayBuffer; two per character of a string (an upper bound: V8 keeps
+   *   Latin-1 strings in one). For other values `set` throws `ERR_HEAPWISE_CACHE_SIZE`
+   */
+  sizeOf?: ((value: V, key: K) => number) | undefined;
+
+  /**
+   * Milliseconds that an entry lives after it was set; a get does not renew it. A number >= 0, or `Infinity`. `set`
+   * can say otherwise for its entry.
+   *
+   * An expired entry is never returned. Its memory comes back when its key is asked for, or when later sets come
+   * by it: each looks at two entries. No timer runs. The first entry with a time costs 8 bytes for every entry, and
+   * each get of an entry with a time reads a clock. Under many reads that clock moves in steps of about 1 ms.
+   *
+   * @default 0, which means for ever, as `Infinity` does
+   */
+  ttl?: number | undefined;
+
+  /**
+   * Which entry makes room: `lru` evicts the one that was not read or set for the longest time.
+   *
+   * @default 'lru'
+   */
+  policy?: 'lru' | undefined;
+
+  /**
+   * Told of each entry that leaves, after the operation that removed it, when the cache may be used again. What it
+   * throws comes out of that operation. Setting the value that is there already (`===`) is not reported.
+   *
+   * @default undefined, which costs nothing
+   */
+  onEvict?: ((key: K, value: V, reason: EvictReason) => void) | undefined;
+
+  /**
+   * The clock for `ttl`: milliseconds that never go back, from any start. For tests.
+   *
+   * @default `performance.now()`, or under many reads a native clock on the same time line, exact to about 1 ms
+   */
+  now?: (() => number) | undefined;
+}
+
+/** Options of {@link Cache.set} and {@link Cache.getOrLoad}. */
+export interface CacheSetOptions {
+  /**
+   * Milliseconds that this entry lives. A number >= 0, or `Infinity`. 0 and `Infinity` mean for ever.
+   *
+   * @default the `ttl` of the cache
+   */
+  ttl?: number | undefined;
+
+  /**
+   * The size of this value in bytes, instead of asking `sizeOf`. A finite number >= 0. Without `maxSize` it is
+   * ignored.
+   *
+   * @default what `sizeOf` returns
+   */
+  size?: number | undefined;
+}
+
+/** The figures of a {@link Cache} at one moment. Counts are since the cache was made; `clear` does not reset them. */
+export interface CacheStats {
+  /** Entries now, those included that have expired but were not yet removed. Count. */
+  entries: number;
+  /** Most entries. Count. */
+  max: number;
+  /** Sum of the sizes of all entries in bytes; 0 without `maxSize`. */
+  totalSize: number;
+  /** The bound of `totalSize` in bytes; `Infinity` when there is none (`null` once in JSON). */
+  maxSize: number;
+  /** Calls of `get` and `getOrLoad` that found a value. Count. */
+  hits: number;
+  /** Calls of `get` and `getOrLoad` that found none. Count. */
+  misses: number;
+  /** Hits per get, 0 to 1; 0 before the first get. */
+  hitRate: number;
+  /** Values offered by `set`, `getOrLoad` and `load`, those included that were too large. Count. */
+  sets: number;
+  /** Entries removed to make room. Count. */
+  evictions: number;
+  /** Entries found expired and removed. Count. */
+  expirations: number;
+  /** Calls of a load function by `getOrLoad`. Count. */
+  loads: number;
+  /** Loads that failed. Count. */
+  loadErrors: number;
+}
+
+/** One entry of a {@link CacheDump}: key, value, and what is left of its time and its size. */
+export type CacheDumpEntry<K, V> = [
+  key: K,
+  value: V,
+  rest: {
+    /** Milliseconds left; 0 for an entry that lives for ever. */
+    ttl: number;
+    /** Bytes; null in a cache without `maxSize`, and then measured by the cache that loads the dump. */
+    size: number | null;
+  },
+];
+
+/**
+ * The entries of a {@link Cache}, the one unused for longest first. Plain data: where keys and values survive JSON, so
+ * does the dump.
+ */
+export type CacheDump<K, V> = CacheDumpEntry<K, V>[];
+
+/**
+ * A cache on the heap, bounded by entries or bytes, with expiry. Values are kept by reference. Keys are compared as in
+ * a `Map`.
+ *
+ * It holds no object per entry, but V8 still marks every key and value in each major collection.
+ *
+ * ```js
+ * const cache = new Cache({ max: 10_000, ttl: 60_000 });
+ * const user = await cache.getOrLoad(id, (id) => database.user(id));
+ * ```
+ */
+export class Cache<K, V> {
+  /**
+   * @throws {TypeError} `ERR_HEAPWISE_INVALID_ARG_TYPE`, `ERR_HEAPWISE_UNKNOWN_OPTION`
+   * @throws {RangeError} `ERR_HEAPWISE_INVALID_ARG_VALUE`, also when neither `max` nor `maxSize` is given
+   */
+  constructor(options: CacheOptions<K, V>);
+
+  /** Entries now, those included that have expired but were not yet removed. Count; 0 after `close`. */
+  readonly size: number;
+
+  /**
+   * The value of a key, which becomes the one used last; `undefined` when there is none or its time is over. Counts
+   * as hit or miss.
+   *
+   * @throws {Error} `ERR_HEAPWISE_CACHE_CLOSED`
+   */
+  get(key: K): V | undefined;
+
+  /**
+   * As `get`, but without counting and without moving the entry.
+   *
+   * @throws {Error} `ERR_HEAPWISE_CACHE_CLOSED`
+   */
+  peek(key: K): V | undefined;
+
+  /**
+   * Whether the key has a value whose time is not over. Neither counts nor moves the entry.
+   *
+   * @throws {Error} `ERR_HEAPWISE_CACHE_CLOSED`
+   */
+  has(key: K): boolean;
+
+  /**
+   * Stores a value, which becomes the one used last, and lets its time begin anew. A load of this key under way will
+   * not overwrite it.
+   *
+   * @returns false when the value is larger than `maxSize`: it is not stored then, and an old value of the key is
+   *   removed
+   * @throws {Error} `ERR_HEAPWISE_CACHE_CLOSED`
+   * @throws {TypeError} `ERR_HEAPWISE_CACHE_SIZE` when there is a `maxSize` and the size is not known or not a finite
+   *   number >= 0, after which the old value stays; `ERR_HEAPWISE_INVALID_ARG_TYPE`, `ERR_HEAPWISE_UNKNOWN_OPTION`
+   * @throws {RangeError} `ERR_HEAPWISE_INVALID_ARG_VALUE`
+   */
+  set(key: K, value: V, options?: CacheSetOptions): boolean;
+
+  /**
+   * Removes a key. The result of a load of this key under way will not be stored.
+   *
+   * @returns whether there was a value whose time was not over
+   * @throws {Error} `ERR_HEAPWISE_CACHE_CLOSED`
+   */
+  delete(key: K): boolean;
+
+  /**
+   * Removes all entries, and gives their memory back. Results of loads under way will not be stored.
+   *
+   * @throws {Error} `ERR_HEAPWISE_CACHE_CLOSED`
+   */
+  clear(): void;
+
+  /**
+   * The keys, from the one used last to the one unused for longest. The order is that of the first `next()`, which
+   * copies all keys; entries removed since are left out, entries added since are not seen.
+   */
+  keys(): IterableIterator<K>;
+
+  /** The values, in the order of `keys`. */
+  values(): IterableIterator<V>;
+
+  /** Pairs of key and value, in the order of `keys`. */
+  entries(): IterableIterator<[K, V]>;
+
+  /** As `entries`. */
+  [Symbol.iterator](): IterableIterator<[K, V]>;
+
+  /**
+   * The value of a key; where there is none, calls `load` and stores what it returns. Calls for a key that is being
+   * loaded get the same promise: one load, whose options are those of the first call. Each of them counts as a miss.
+   *
+   * The promise is rejected with what `load` throws, or with `ERR_HEAPWISE_CACHE_SIZE` when the size of the value is
+   * not known; nothing is stored then, and the next call loads again.
+   *
+   * @param load given the key, returns the value or a promise for it
+   * @throws {Error} `ERR_HEAPWISE_CACHE_CLOSED` (thrown, not rejected, as the other codes here)
+   * @throws {TypeError} `ERR_HEAPWISE_INVALID_ARG_TYPE`, `ERR_HEAPWISE_UNKNOWN_OPTION`
+   * @throws {RangeError} `ERR_HEAPWISE_INVALID_ARG_VALUE`
+   */
+  getOrLoad(key: K, load: (key: K) => V | PromiseLike<V>, options?: CacheSetOptions): Promise<V>;
+
+  /** The figures now. Works after `close` as well. */
+  stats(): CacheStats;
+
+  /**
+   * All entries whose time is not over, for `load`. Copies references, not values.
+   *
+   * @throws {Error} `ERR_HEAPWISE_CACHE_CLOSED`
+   */
+  dump(): CacheDump<K, V>;
+
+  /**
+   * Sets the entries of a dump, oldest first, so that the order of use is that of the dumped cache. Entries that are
+   * here already stay, as older ones, unless they make room. Time does not pass between dump and load.
+   *
+   * Sizes are those in the dump: do not load the dump of a cache without `maxSize`, where all are 0, into one with.
+   *
+   * @throws {Error} `ERR_HEAPWISE_CACHE_CLOSED`
+   * @throws {TypeError} `ERR_HEAPWISE_INVALID_ARG_TYPE` when it is not a dump; nothing is loaded then
+   */
+  load(dump: CacheDump<K, V>): void;
+
+  /** Removes all entries. After this only `size`, `stats`, `dump` and iteration work, on no entries. */
+  close(): void;
+
+  /** As `close`. */
+  [Symbol.dispose](): void;
+}
+
+// ------------------------------------------------------------------------------------------------- Histogram
+
+/** Options of {@link Histogram}. Their unit is that of the values: anything, here milliseconds by default. */
+export interface HistogramOptions {
+  /**
+   * Smallest value that is told apart from 0. A number > 0.
+   *
+   * @default 0.001
+   */
+  lowest?: number | undefined;
+
+  /**
+   * Largest value that is counted as itself; larger ones are counted as this one. At least 2 * `lowest`, at most 2^62
+   * times `lowest`.
+   *
+   * @default 3_600_000
+   */
+  highest?: number | undefined;
+
+  /**
+   * Decimal digits that a percentile is right to. An integer from 1 to 5. With the other defaults 3 digits take about
+   * 190 KB, 5 digits about 17 MB, at once.
+   *
+   * @default 3
+   */
+  figures?: number | undefined;
+}
+
+/** The figures of a {@link Histogram} at one moment, in the unit of its values. All are 0 when it is empty. */
+export interface HistogramSummary {
+  /** Number of values. */
+  count: number;
+  /** Sum of the values; exact. */
+  sum: number;
+  /** Smallest value; exact. */
+  min: number;
+  /** Largest value; exact. */
+  max: number;
+  /** Mean; exact. */
+  mean: number;
+  /** Standard deviation; approximate, from the buckets. */
+  stddev: number;
+  /** Median; approximate to `figures` digits, as all percentiles. */
+  p50: number;
+  /** 90th percentile. */
+  p90: number;
+  /** 95th percentile. */
+  p95: number;
+  /** 99th percentile. */
+  p99: number;
+  /** 99.9th percentile. */
+  p999: number;
+}
+
+/**
+ * A histogram with a fixed relative precision over a wide range: HdrHistogram of Gil Tene, <http://hdrhistogram.org>.
+ * Its size does not depend on how many values it holds. Count, sum, minimum and maximum are kept exactly beside the
+ * buckets; percentiles are approximate, to `figures` digits. There is nothing to close.
+ *
+ * ```js
+ * const histogram = new Histogram();
+ * histogram.record(12.5);
+ * const { p50, p99, max } = histogram.summary();
+ * ```
+ */
+export class Histogram {
+  /**
+   * @throws {TypeError} `ERR_HEAPWISE_INVALID_ARG_TYPE`, `ERR_HEAPWISE_UNKNOWN_OPTION`
+   * @throws {RangeError} `ERR_HEAPWISE_INVALID_ARG_VALUE`, `ERR_HEAPWISE_HISTOGRAM_RANGE`
+   */
+  constructor(options?: HistogramOptions);
+
+  /**
+   * Reads what `encode` wrote.
+   *
+   * @throws {TypeError} `ERR_HEAPWISE_INVALID_ARG_TYPE` when these are no bytes; `ERR_HEAPWISE_HISTOGRAM_DECODE` when
+   *   they are not an encoded histogram
+   * @throws {RangeError} `ERR_HEAPWISE_HISTOGRAM_RANGE` when they state impossible bounds
+   */
+  static decode(bytes: Uint8Array): Histogram;
+
+  /** Number of values. Each of these getters works out a whole summary; for several of them call `summary`. */
+  readonly count: number;
+  /** Smallest value, exact; 0 when empty. */
+  readonly min: number;
+  /** Largest value, exact; 0 when empty. */
+  readonly max: number;
+  /** Mean, exact; 0 when empty. */
+  readonly mean: number;
+  /** Standard deviation, approximate; 0 when empty. */
+  readonly stddev: number;
+
+  /**
+   * Counts one value.
+   *
+   * @param value >= 0; `Infinity` is counted in the last bucket, but makes sum and mean infinite
+   * @throws {TypeError} `ERR_HEAPWISE_INVALID_ARG_TYPE`
+   * @throws {RangeError} `ERR_HEAPWISE_INVALID_ARG_VALUE` below 0 and for NaN
+   */
+  record(value: number): void;
+
+  /**
+   * The value at or below which this percentage of the values lies; approximate. 0 when empty. Never outside `min` and
+   * `max`, and never much above `highest`.
+   *
+   * @param percentile 0 to 100
+   * @throws {TypeError} `ERR_HEAPWISE_INVALID_ARG_TYPE`
+   * @throws {RangeError} `ERR_HEAPWISE_INVALID_ARG_VALUE`
+   */
+  percentile(percentile: number): number;
+
+  /** All figures at once. */
+  summary(): HistogramSummary;
+
+  /**
+   * For each bound the number of values at or below it, as the `le` of Prometheus wants them. Approximate to
+   * `figures` digits of the bound.
+   *
+   * @throws {TypeError} `ERR_HEAPWISE_INVALID_ARG_TYPE`
+   */
+  countsAtOrBelow(bounds: readonly number[]): number[];
+
+  /**
+   * Adds the other histogram's values to this one, without loss.
+   *
+   * @throws {TypeError} `ERR_HEAPWISE_HISTOGRAM_MERGE` when `lowest`, `highest` or `figures` differ;
+   *   `ERR_HEAPWISE_INVALID_ARG_TYPE`
+   */
+  merge(other: Histogram): void;
+
+  /** A copy as of now, which grows no further. */
+  snapshot(): Histogram;
+
+  /**
+   * The values recorded since `earlier`, as a new histogram: a window over one that only grows. Its minimum and
+   * maximum are approximate, those of their buckets.
+   *
+   * @param earlier a snapshot of this histogram
+   * @throws {TypeError} `ERR_HEAPWISE_HISTOGRAM_MERGE` when it is not, or when this one was reset since;
+   *   `ERR_HEAPWISE_INVALID_ARG_TYPE`
+   */
+  since(earlier: Histogram): Histogram;
+
+  /** Forgets all values. */
+  reset(): void;
+
+  /** The histogram as bytes: a header of 52 bytes, then HdrHistogram's interchange format V2. For `decode`. */
+  encode(): Buffer;
+}
+
+// ------------------------------------------------------------------------------------------ EventLoopMonitor
+
+/** Options of {@link EventLoopMonitor}. */
+export interface EventLoopMonitorOptions {
+  /**
+   * Milliseconds from which a turn of the loop counts as blocked. A number > 0, at most 3,600,000 (1 h).
+   *
+   * @default 100
+   */
+  blockedThreshold?: number | undefined;
+}
+
+/**
+ * How lag is measured. `libuv`: exactly, by a native hook in the loop. `timer`: by how late a timer of 20 ms comes,
+ * where the loop is not libuv's; it misses what is shorter than a timer's own jitter, and wakes an idle loop.
+ */
+export type LoopSource = 'libuv' | 'timer';
+
+/** The figures of an {@link EventLoopMonitor} at one moment. */
+export interface EventLoopStats {
+  /** How lag is measured. Before the first start `libuv`, which is what will be tried. */
+  source: LoopSource;
+  /** Why not by `libuv`; null where it is. */
+  reason: string | null;
+  /** Whether the monitor runs. */
+  running: boolean;
+  /** Milliseconds since the last start; after a stop those from start to stop. */
+  elapsed: number;
+  /** Turns of the loop, over all starts; with `timer` its ticks. Count. */
+  turns: number;
+  /** Turns that reached the threshold, over all starts. Count. */
+  blocked: number;
+  /** The option, in milliseconds. */
+  blockedThreshold: number;
+  /** Share of `elapsed` that the loop was not waiting for events, 0 to 1. */
+  utilization: number;
+  /**
+   * How long a turn held the thread, in milliseconds, over all starts: the time between two turns less the time spent
+   * waiting for events. With `timer` how late the timer came.
+   */
+  lag: HistogramSummary;
+}
+
+/** How much of the time the loop was busy. */
+export interface LoopUtilization {
+  /** Share of the time since the last start that the loop was not waiting for events, 0 to 1. */
+  utilization: number;
+  /** That time in milliseconds. */
+  active: number;
+  /** The rest, in milliseconds. */
+  idle: number;
+}
+
+/** A turn of the loop that took too long. */
+export interface BlockedEvent {
+  /** How long it held the thread, in milliseconds. */
+  duration: number;
+  /**
+   * How much of it went into garbage collection, in milliseconds. null where collections do not come from V8's own
+   * callbacks ({@link GcTier} `v8`), because other figures come too late to tell, and with the `timer` source.
+   */
+  gc: number | null;
+  /** When it was reported, just after its end: `Date.now()`, milliseconds since the Unix epoch. */
+  end: number;
+}
+
+/** Events of {@link EventLoopMonitor}. */
+export interface EventLoopMonitorEvents {
+  /** A turn reached the threshold. Emitted once for each, as soon as JavaScript runs again. */
+  blocked: [event: BlockedEvent];
+}
+
+/**
+ * Measures how long each turn of the event loop holds the thread. No JavaScript runs for it, and an idle loop stays
+ * idle. I/O callbacks, and so HTTP handlers, are included; waiting for events is not.
+ *
+ * ```js
+ * const monitor = new EventLoopMonitor({ blockedThreshold: 50 }).start();
+ * monitor.on('blocked', ({ duration, gc }) => console.warn(`blocked for ${duration} ms, ${gc} of it collecting`));
+ * ```
+ */
+export class EventLoopMonitor extends EventEmitter<EventLoopMonitorEvents> {
+  /**
+   * @throws {TypeError} `ERR_HEAPWISE_INVALID_ARG_TYPE`, `ERR_HEAPWISE_UNKNOWN_OPTION`
+   * @throws {RangeError} `ERR_HEAPWISE_INVALID_ARG_VALUE`
+   */
+  constructor(options?: EventLoopMonitorOptions);
+
+  /**
+   * The same turns as `stats().lag`, in milliseconds, from 1 ns to 1 h with three digits. Live, and kept over a
+   * stop: for a window use `snapshot` and `since`. A `reset` affects every reader.
+   */
+  readonly histogram: Histogram;
+
+  /**
+   * Begins to measure; counters begin at 0. Does nothing while it runs.
+   *
+   * @throws {Error} `ERR_HEAPWISE_MONITOR_CLOSED`
+   */
+  start(): this;
+
+  /** Ends measuring. What was measured stays readable. */
+  stop(): this;
+
+  /** How much of the time since the last start the loop was busy. */
+  utilization(): LoopUtilization;
+
+  /** The figures now. */
+  stats(): EventLoopStats;
+
+  /** Stops for good: after this `start` throws. Figures stay readable. */
+  close(): void;
+
+  /** As `close`. */
+  [Symbol.dispose](): void;
+}
+
+// ---------------------------------------------------------------------------------------------- LeakDetector
+
+/** What is watched for growth: V8's heap, memory outside it that V8 knows of, array buffers, the resident set. */
+export type LeakDimension = 'heap' | 'external' | 'arrayBuffers' | 'rss';
+
+/**
+ * A verdict. `warming`: not enough data yet. `steady`: no leak. `suspect`: something rises, but not yet often enough,
+ * or only the resident set does, which may be fragmentation or native memory. `leak`: it went on rising.
+ */
+export type LeakState = 'warming' | 'steady' | 'suspect' | 'leak';
+
+/**
+ * What one dimension does. `short`: too few points. `flat`: no trend, or one below the floor. `step`: it rose once.
+ * `saturating`: it rose, but flattens out. `rising`: it rises.
+ */
+export type LeakGrowth = 'short' | 'flat' | 'step' | 'saturating' | 'rising';
+
+/**
+ * Where the figures of garbage collections come from. `v8`: V8's own callbacks, at the end of each collection.
+ * `profiler`: `v8.GCProfiler`, the same figures up to 5 seconds late; used on Windows, on V8 versions that were not
+ * tested, and with the environment variable `HEAPWISE_V8_BRIDGE=off`. `off`: nothing is started.
+ */
+export type GcTier = 'v8' | 'profiler' | 'off';
+
+/** Options of {@link LeakDetector}. */
+export interface LeakDetectorOptions {
+  /**
+   * Milliseconds after the first observation that are not looked at: modules load, caches fill. A number >= 0.
+   *
+   * @default 60_000; 0 looks at everything
+   */
+  warmup?: number | undefined;
+
+  /**
+   * Milliseconds that one of the three windows spans which must rise one after the other. A number > 0. Take it longer
+   * than the program's own cycles (batches, sweeps, cache lifetimes), or these look like leaks. The first verdict
+   * takes `warmup` and three windows, a leak half a window more: 8 minutes with the defaults.
+   *
+   * @default 120_000
+   */
+  window?: number | undefined;
+
+  /**
+   * Points, one for each major collection, that the three windows together must hold. An integer from 6 to 64.
+   *
+   * @default 12
+   */
+  minPoints?: number | undefined;
+
+  /**
+   * Confidence of the trend test and of the interval of the slope. 0.5 to 0.9999. Higher means fewer false alarms and
+   * later verdicts.
+   *
+   * @default 0.99
+   */
+  confidence?: number | undefined;
+
+  /**
+   * Growth in bytes per hour that is not yet a leak. A number >= 0. It is compared with the lower end of the slope's
+   * confidence interval, not with the slope.
+   *
+   * @default 1_048_576 (1 MiB); 0 takes every significant rise
+   */
+  minGrowthPerHour?: number | undefined;
+
+  /**
+   * Rising evaluations in a row that make a suspect a leak, and others in a row that take it back. There is one
+   * evaluation after each major collection. An integer from 1 to 1000.
+   *
+   * @default 3
+   */
+  confirmations?: number | undefined;
+
+  /**
+   * Milliseconds without a major collection after which V8 is asked to start an incremental one, if the heap has
+   * changed by 256 KiB since: without collections there is nothing to judge. 0 to 2,147,483,647 (2^31 - 1). The
+   * interval is stretched so that collections asked for take about 1 % of the time at most. Only with {@link GcTier}
+   * `v8`; elsewhere V8's own collections must do.
+   *
+   * @default 15_000; 0 never asks
+   */
+  gcInterval?: number | undefined;
+}
+
+/** The finding for one dimension, as of the last evaluation. */
+export interface LeakDimensionReport {
+  /** What it does. */
+  growth: LeakGrowth;
+  /** Points kept after the warm-up: 128 at most, then of each two neighbours the lower one is kept. Count. */
+  points: number;
+  /** Milliseconds that they span. */
+  span: number;
+  /** Newest value in bytes; 0 when there is none. */
+  current: number;
+  /**
+   * Growth in bytes per hour: the slope of Theil (1950) and Sen (1968), the median of the slopes between all pairs of
+   * points. 0 when `short`.
+   */
+  growthPerHour: number;
+  /**
+   * Lower end of its confidence interval in bytes per hour (Sen 1968, Gilbert 1987). Approximate with few points,
+   * where the interval covers less than asked for. 0 when `short`.
+   */
+  growthPerHourLow: number;
+  /** Upper end of its confidence interval in bytes per hour. 0 when `short`. */
+  growthPerHourHigh: number;
+  /**
+   * Chance, 0 to 1, of so strong a rise where there is none: one-sided test of Mann (1945) and Kendall (1975) with the
+   * correction of Hamed and Rao (1998) for autocorrelation. Approximate: too small on short series of slow noise,
+   * which is why a verdict needs more than this. 1 when `short`.
+   */
+  pValue: number;
+  /**
+   * How many points it takes to tell as much as one independent point (Hamed and Rao's n/n*); >= 1. 1 means no
+   * autocorrelation, and when `short`.
+   */
+  varianceFactor: number;
+}
+
+/** Limits that memory may grow to, in bytes. */
+export interface LeakLimits {
+  /** V8's heap limit. */
+  heap: number;
+  /**
+   * The tightest control-group (container) limit over the process; null where there is none, before the first sample
+   * and while stopped.
+   */
+  cgroup: number | null;
+  /** The machine's memory; null before the first sample and while stopped. */
+  machine: number | null;
+}
+
+/** The verdict of a {@link LeakDetector} and its evidence. */
+export interface LeakReport {
+  /** The verdict. */
+  state: LeakState;
+  /** When the state became `leak`: milliseconds since the Unix epoch; null in every other state. */
+  since: number | null;
+  /**
+   * The dimension that rises, the first of heap, external, array buffers and resident set; null when none does, as in
+   * a leak that has just stopped growing.
+   */
+  dimension: LeakDimension | null;
+  /** Growth of that dimension in bytes per hour; 0 when none rises. */
+  growthPerHour: number;
+  /** 1 minus its p-value, 0 to 1; 0 when none rises. Not the chance that there is a leak. */
+  confidence: number;
+  /**
+   * Milliseconds until the limit is reached if it goes on like this: what the control group or
+   * the machine has left, and for the heap V8's limit if that is nearer. An extrapolation. null when none rises or the room is not known.
+   */
+  timeToLimit: number | null;
+  /** The same with the upper and with the lower end of the slope: earliest and latest, in milliseconds. */
+  timeToLimitRange: [earliest: number | null, latest: number | null] | null;
+  /** The limits. */
+  limits: LeakLimits;
+  /** What each dimension does. */
+  dimensions: Record<LeakDimension, LeakDimensionReport>;
+  /** Where the figures come from. */
+  source: GcTier;
+}
+
+/** Events of {@link LeakDetector}: one for each change of its state, but not for the first `steady`. */
+export interface LeakDetectorEvents {
+  /** The state became `suspect`. */
+  suspect: [report: LeakReport];
+  /** The state became `leak`. */
+  leak: [report: LeakReport];
+  /** The state went back to `steady`. */
+  clear: [report: LeakReport];
+}
+
+/**
+ * Tells a leak from a heap that is merely busy, without heap snapshots: it watches what is left after each major
+ * collection.
+ *
+ * A dimension rises when, over a stretch that holds three windows, the corrected Mann-Kendall test finds a trend, the
+ * Theil-Sen slope lies above the floor with the confidence asked for, the rise stands out of the scatter, and each
+ * window lies above the one before; and when neither a step nor a curve that flattens out fits better than a line
+ * (compared by AICc). One rising evaluation makes a `suspect`, several a `leak`, as many others take it back. The
+ * resident set alone makes a `suspect` only: it belongs to the whole process, and does not shrink when objects die.
+ *
+ * This is statistics: a leak can be missed (below the floor, or hidden in noise), and steady growth for a good reason
+ * looks like one. It says that memory leaks, not where.
+ *
+ * ```js
+ * const detector = new LeakDetector().start();
+ * detector.on('leak', ({ dimension, growthPerHour }) => console.error(dimension, growthPerHour));
+ * ```
+ */
+export class LeakDetector extends EventEmitter<LeakDetectorEvents> {
+  /**
+   * @throws {TypeError} `ERR_HEAPWISE_INVALID_ARG_TYPE`, `ERR_HEAPWISE_UNKNOWN_OPTION`
+   * @throws {RangeError} `ERR_HEAPWISE_INVALID_ARG_VALUE`
+   */
+  constructor(options?: LeakDetectorOptions);
+
+  /**
+   * Begins to watch. Does nothing while it runs. Costs an evaluation after each major collection (about 0.1 ms a
+   * dimension at most), the collections of `gcInterval`, and a thread that reads the resident set once a second.
+   *
+   * @throws {Error} `ERR_HEAPWISE_DETECTOR_CLOSED`; `ERR_HEAPWISE_UNSUPPORTED` when no thread can be started
+   */
+  start(): this;
+
+  /** Ends watching. What was seen stays. */
+  stop(): this;
+
+  /**
+   * The verdict now. Takes over collections that were not looked at yet, so it may change the state and emit an event
+   * first; without new collections it only reads.
+   *
+   * @throws {Error} `ERR_HEAPWISE_DETECTOR_CLOSED`
+   */
+  check(): LeakReport;
+
+  /**
+   * Forgets what was seen, and begins with `warming` and the warm-up again. Emits nothing.
+   *
+   * @throws {Error} `ERR_HEAPWISE_DETECTOR_CLOSED`
+   */
+  reset(): void;
+
+  /** Stops for good: after this `start`, `check` and `reset` throw. */
+  close(): void;
+
+  /** As `close`. */
+  [Symbol.dispose](): void;
+}
+
+// --------------------------------------------------------------------------------------------------- Monitor
+
+/** What a {@link Monitor} reads from a cache. */
+export interface CacheLikeStats extends Partial<CacheStats> {
+  /** Entries now. Count. */
+  entries: number;
+  /** Gets that found a value. Count, never falling. */
+  hits: number;
+  /** Gets that found none. Count, never falling. */
+  misses: number;
+  /** Hits per get, 0 to 1. */
+  hitRate: number;
+  /** Entries removed to make room. Count, never falling. */
+  evictions: number;
+  /** Entries whose time was over. Count, never falling. */
+  expirations: number;
+}
+
+/** A {@link Cache}, or anything whose `stats()` has its main figures. */
+export interface CacheLike {
+  /** The figures now. Called for each report and, several times, for each scrape of the metrics. */
+  stats(): CacheLikeStats;
+}
+
+/** What a {@link Monitor} reads from a pool. */
+export interface PoolLikeStats extends Partial<ObjectPoolStats> {
+  /** Objects lent now. Count. */
+  borrowed: number;
+  /** Objects waiting in the pool now. Count. */
+  idle: number;
+  /** Objects lent so far. Count, never falling. */
+  acquired: number;
+  /** Objects created so far. Count, never falling. */
+  created: number;
+}
+
+/** An {@link ObjectPool}, or anything whose `stats()` has its main figures. */
+export interface PoolLike {
+  /** The figures now. Called for each report and, several times, for each scrape of the metrics. */
+  stats(): PoolLikeStats;
+}
+
+/** What is used of a registry of `prom-client` or `@prometheus-io/client`. */
+export interface PrometheusRegistry {
+  /** The media type of what `metrics()` renders. */
+  readonly contentType: string;
+  /** Renders all metrics. */
+  metrics(): Promise<string>;
+  /** Adds a metric. */
+  registerMetric(metric: any): void;
+  /** The metric of that name, if there is one. */
+  getSingleMetric(name: string): unknown;
+  /** Takes the metric of that name out. */
+  removeSingleMetric(name: string): void;
+}
+
+/** Paths that {@link Monitor.handler} answers. Each begins with `/` and has no `?`. They must differ. */
+export interface MonitorPaths {
+  /**
+   * Metrics for Prometheus.
+   *
+   * @default '/metrics'
+   */
+  metrics?: string | undefined;
+
+  /**
+   * A short state as JSON.
+   *
+   * @default '/healthz'
+   */
+  health?: string | undefined;
+
+  /**
+   * A page for people; with the query `?json` the report as JSON.
+   *
+   * @default '/heapwise'
+   */
+  page?: string | undefined;
+}
+
+/** Options of {@link createMonitor}. */
+export interface MonitorOptions {
+  /**
+   * Options of the monitor's {@link EventLoopMonitor}.
+   *
+   * @default undefined: its defaults
+   */
+  loop?: EventLoopMonitorOptions | undefined;
+
+  /**
+   * Options of the monitor's {@link LeakDetector}.
+   *
+   * @default undefined: its defaults
+   */
+  leak?: LeakDetectorOptions | undefined;
+
+  /**
+   * Caches to report, by name; the name is a label of their metrics. A plain object. More can be added with
+   * `addCache`.
+   *
+   * @default undefined: none
+   */
+  caches?: Record<string, CacheLike> | undefined;
+
+  /**
+   * Pools to report, by name; the name is a label of their metrics. A plain object. More can be added with `addPool`.
+   *
+   * @default undefined: none
+   */
+  pools?: Record<string, PoolLike> | undefined;
+
+  /**
+   * The registry to put the metrics into, at once; `close` takes them out. A metric whose name is taken is left to its
+   * owner, so two monitors cannot share a registry.
+   *
+   * @default undefined: a registry of its own, made by the first `metrics()` from whichever of `prom-client` and
+   *   `@prometheus-io/client` is installed
+   */
+  registry?: PrometheusRegistry | undefined;
+
+  /**
+   * Paths that `handler` answers.
+   *
+   * @default undefined: `/metrics`, `/healthz` and `/heapwise`
+   */
+  paths?: MonitorPaths | undefined;
+
+  /**
+   * Label sets (method, route, status) after which requests of new routes are counted under the route `(other)`. An
+   * integer from 1 to 1,000,000. Approximate: method and status of `(other)` still make a few more. A set is
+   * 17 rows of metrics.
+   *
+   * @default 1000
+   */
+  maxLabelSets?: number | undefined;
+}
+
+/** Memory now, in bytes. */
+export interface MemoryReport {
+  /** Heap in use. */
+  heapUsed: number;
+  /** Heap allocated. */
+  heapTotal: number;
+  /** V8's heap limit. */
+  heapLimit: number;
+  /** Memory outside the heap that V8 knows of, array buffers included. */
+  external: number;
+  /** Memory of array buffers. */
+  arrayBuffers: number;
+  /** Resident set of the process. */
+  rss: number;
+  /**
+   * The tightest control-group (container) limit over the process; null where there is none, in the first second and
+   * while stopped.
+   */
+  cgroupLimit: number | null;
+  /** What that group uses, without file pages that can be dropped at once; null as `cgroupLimit`. */
+  cgroupUsed: number | null;
+}
+
+/** Requests of one method, route and status code. */
+export interface RouteReport {
+  /** The HTTP method; `_OTHER` for one that is not standard. */
+  method: string;
+  /**
+   * The route's template, as `/users/:id`; `(unmatched)` where no route matched, as always without Express; `(other)`
+   * past `maxLabelSets`.
+   */
+  route: string;
+  /** The status code. */
+  status: number;
+  /** Requests answered. Count. */
+  count: number;
+  /** Mean latency in milliseconds. */
+  mean: number;
+  /** Largest latency in milliseconds. */
+  max: number;
+}
+
+/** Where the figures of a {@link MonitorReport} come from, and why not from the better source. */
+export interface MonitorSources {
+  /** How lag is measured. */
+  loop: LoopSource;
+  /** Why not by `libuv`; null where it is. */
+  loopReason: string | null;
+  /** Where figures of collections come from. */
+  gc: GcTier;
+  /** Why not from `v8`; null where they do, and where nothing was started. */
+  gcReason: string | null;
+}
+
+/**
+ * Everything that a {@link Monitor} knows. Counts and histograms are since it was made. Plain data; in JSON
+ * `Infinity` becomes null.
+ */
+export interface MonitorReport {
+  /** Milliseconds since the start; after a stop those from start to stop. */
+  uptime: number;
+  /** Requests answered completely. Count. */
+  requests: number;
+  /** Of these, those with a status of 500 or above. Count. */
+  errors: number;
+  /** Requests whose client went away before the answer was complete; in neither of the above. Count. */
+  aborted: number;
+  /** Requests being answered now. Count. */
+  inFlight: number;
+  /** From the middleware to the end of the response, in milliseconds. */
+  latency: HistogramSummary;
+  /** How long a turn of the loop held the thread, in milliseconds. */
+  lag: HistogramSummary;
+  /** Share of the time since the start that the loop was not waiting for events, 0 to 1. */
+  utilization: number;
+  /** Turns that reached the threshold. Count. */
+  blockedCount: number;
+  /** The last 100 of them, oldest first. */
+  blocked: BlockedEvent[];
+  /** Memory now, in bytes. */
+  memory: MemoryReport;
+  /** Pauses of young and of full collections of this thread, in milliseconds, whoever started watching them. */
+  gc: { minor: HistogramSummary; major: HistogramSummary };
+  /** The leak verdict. */
+  leak: LeakReport;
+  /** What `stats()` of each cache returned. */
+  caches: Record<string, CacheLikeStats>;
+  /** What `stats()` of each pool returned. */
+  pools: Record<string, PoolLikeStats>;
+  /** Requests by route, the most frequent first. */
+  routes: RouteReport[];
+  /** Where the figures come from. */
+  source: MonitorSources;
+}
+
+/** Metrics as text. */
+export interface RenderedMetrics {
+  /** The media type, for the header `Content-Type`. */
+  type: string;
+  /** The text. */
+  text: string;
+}
+
+/** Measures a request. For Express, Connect, or your own chain: it calls `next()` at once, and never with an error. */
+export type MonitorMiddleware = (req: IncomingMessage, res: ServerResponse, next: () => void) => void;
+
+/** Answers a request. For Express, Connect, or, without `next`, for `http.createServer`. */
+export type MonitorHandler = (
+  req: IncomingMessage,
+  res: ServerResponse,
+  next?: (error?: unknown) => void,
+) => void;
+
+/** Events of {@link Monitor}: those of its event-loop monitor and of its leak detector. */
+export interface MonitorEvents extends EventLoopMonitorEvents, LeakDetectorEvents {}
+
+/** The whole thing: loop, leak verdict, requests, caches and pools in one report. Made by {@link createMonitor}. */
+export interface Monitor extends EventEmitter<MonitorEvents> {
+  /** Its event-loop monitor; started, stopped and closed with it. */
+  readonly loop: EventLoopMonitor;
+
+  /** Its leak detector; started, stopped and closed with it. */
+  readonly leak: LeakDetector;
+
+  /**
+   * Latency of the requests, in milliseconds, from 1 us to 1 h with three digits. Requests reach it in batches of
+   * 1024; reading this property hands over the rest, so read it anew each time.
+   */
+  readonly latency: Histogram;
+
+  /**
+   * Begins to measure. Does nothing while it runs. Requests are counted by the middleware whether it runs or not.
+   *
+   * @throws {Error} `ERR_HEAPWISE_MONITOR_CLOSED`; `ERR_HEAPWISE_UNSUPPORTED` when no thread can be started
+   */
+  start(): this;
+
+  /** Ends measuring. What was measured stays readable. */
+  stop(): this;
+
+  /**
+   * Adds a cache to report and metrics. It is held until it is removed or the monitor is collected.
+   *
+   * @param name a label of its metrics; must be new among the caches
+   * @throws {RangeError} `ERR_HEAPWISE_DUPLICATE_NAME`
+   * @throws {TypeError} `ERR_HEAPWISE_INVALID_ARG_TYPE` when it has no `stats()`
+   * @throws {Error} `ERR_HEAPWISE_MONITOR_CLOSED`
+   */
+  addCache(name: string, cache: CacheLike): this;
+
+  /**
+   * Adds a pool to report and metrics. It is held until it is removed or the monitor is collected.
+   *
+   * @param name a label of its metrics; must be new among the pools
+   * @throws {RangeError} `ERR_HEAPWISE_DUPLICATE_NAME`
+   * @throws {TypeError} `ERR_HEAPWISE_INVALID_ARG_TYPE` when it has no `stats()`
+   * @throws {Error} `ERR_HEAPWISE_MONITOR_CLOSED`
+   */
+  addPool(name: string, pool: PoolLike): this;
+
+  /** Takes a cache out of report and metrics. Returns whether there was one of that name. */
+  removeCache(name: string): boolean;
+
+  /** Takes a pool out of report and metrics. Returns whether there was one of that name. */
+  removePool(name: string): boolean;
+
+  /**
+   * Counts requests and their latency. Mount it before everything that is to be measured; mounted twice, the outer one
+   * measures. It makes nothing per request and calls into Rust once in 1024 requests.
+   *
+   * @throws {Error} `ERR_HEAPWISE_MONITOR_CLOSED`
+   */
+  middleware(): MonitorMiddleware;
+
+  /**
+   * Answers GET and HEAD of the three paths, and passes other requests on (or answers 404 where there is no `next`).
+   * A path is compared with the whole `req.url` before the `?`; mounted under a prefix, Express takes the prefix off.
+   *
+   * - metrics: what `metrics()` renders; 500 where it fails.
+   * - health: `{ status, uptime, utilization, lagP99, leak, memory }`, where `status` is `'leak'` for that verdict and
+   *   else `'ok'`. Always 200: a leak is no reason to kill a process that still answers.
+   * - page: HTML that refreshes itself; with `?json` the report.
+   *
+   * It asks nobody for a password: mount it where only you can reach it.
+   *
+   * @throws {Error} `ERR_HEAPWISE_MONITOR_CLOSED`
+   */
+  handler(): MonitorHandler;
+
+  /**
+   * Renders the metrics of the registry: those of this monitor (`http_request_duration_seconds`,
+   * `http_requests_aborted_total`, `http_requests_in_flight`, `nodejs_*`, `process_*`, `heapwise_*`) and whatever else
+   * is in it.
+   *
+   * @throws {Error} (as a rejection) `ERR_HEAPWISE_PROMETHEUS_MISSING` when no client is installed and no `registry`
+   *   was given; `ERR_HEAPWISE_MONITOR_CLOSED`
+   */
+  metrics(): Promise<RenderedMetrics>;
+
+  /**
+   * Everything at once. Asks the leak detector to `check`, which may emit an event.
+   *
+   * @throws {Error} `ERR_HEAPWISE_MONITOR_CLOSED`
+   */
+  report(): MonitorReport;
+
+  /**
+   * Stops for good and takes the metrics out of the registry. After this only `stop`, `loop`, `leak` and `latency`
+   * work; a middleware still mounted goes on to pass requests through, a handler answers metrics, health and
+   * report with 500.
+   */
+  close(): void;
+
+  /** As `close`. */
+  [Symbol.dispose](): void;
+}
+
+/**
+ * Makes a {@link Monitor}: event-loop lag, garbage collection, memory, a leak verdict, requests, caches and pools, as
+ * a report, as metrics and as a page. It measures nothing but requests until `start()`.
+ *
+ * ```js
+ * const monitor = createMonitor({ loop: { blockedThreshold: 50 } }).start();
+ * app.use(monitor.middleware(), monitor.handler());
+ * ```
+ *
+ * @throws {TypeError} `ERR_HEAPWISE_INVALID_ARG_TYPE`, `ERR_HEAPWISE_UNKNOWN_OPTION`
+ * @throws {RangeError} `ERR_HEAPWISE_INVALID_ARG_VALUE`
+ */
+export function createMonitor(options?: MonitorOptions): Monitor;
