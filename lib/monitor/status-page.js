@@ -28,7 +28,7 @@ const PAGE = `<!doctype html>
 <script>
 'use strict';
 const MB = 1024 * 1024;
-const ms = (value) => value.toFixed(value < 10 ? 2 : 0) + ' ms';
+const ms = (value) => value.toFixed(value < 0.1 ? 4 : value < 10 ? 2 : 0) + ' ms';
 const mb = (value) => (value === null ? 'none' : (value / MB).toFixed(1) + ' MB');
 const percent = (value) => (value * 100).toFixed(1) + ' %';
 const hours = (value) => (value === null ? 'never' : (value / 3600000).toFixed(1) + ' h');
