@@ -351,7 +351,7 @@ export interface CacheStats {
   expirations: number;
   /** Calls of a load function by `getOrLoad`. Count. */
   loads: number;
-  /** Loads that failed. Count. */
+  /** Loads that failed, or whose value could not be stored. Count. */
   loadErrors: number;
 }
 
@@ -468,7 +468,7 @@ export class Cache<K, V> {
    *
    * @param load given the key, returns the value or a promise for it
    * @throws {Error} `ERR_HEAPWISE_CACHE_CLOSED` (thrown, not rejected, as the other codes here)
-   * @throws {TypeError} `ERR_HEAPWISE_INVALID_ARG_TYPE`, `ERR_HEAPWISE_UNKNOWN_OPTION`
+   * @throws {TypeError} `ERR_HEAPWISE_INVALID_ARG_TYPE`, `ERR_HEAPWISE_UNKNOWN_OPTION`, `ERR_HEAPWISE_CACHE_SIZE`
    * @throws {RangeError} `ERR_HEAPWISE_INVALID_ARG_VALUE`
    */
   getOrLoad(key: K, load: (key: K) => V | PromiseLike<V>, options?: CacheSetOptions): Promise<V>;
@@ -1150,7 +1150,7 @@ export interface MemoryReport {
   /** Resident set of the process. */
   rss: number;
   /**
-   * The tightest control-group (container) limit over the process; null where there is none, in the first second and
+   * The tightest control-group (container) limit over the process; null where there is none, before the first sample and
    * while stopped.
    */
   cgroupLimit: number | null;
@@ -1185,7 +1185,7 @@ export interface MonitorSources {
   loopReason: string | null;
   /** Where figures of collections come from. */
   gc: GcTier;
-  /** Why not from `v8`; null where they do, and where nothing was started. */
+  /** Why not from `v8`; null where they do, and before the first start. */
   gcReason: string | null;
 }
 
@@ -1303,14 +1303,15 @@ export interface Monitor extends EventEmitter<MonitorEvents> {
 
   /**
    * Counts requests and their latency. Mount it before everything that is to be measured; mounted twice, the outer one
-   * measures. It makes nothing per request and calls into Rust once in 1024 requests.
+   * measures. It makes no object per request and calls into Rust once in 1024 requests.
    *
    * @throws {Error} `ERR_HEAPWISE_MONITOR_CLOSED`
    */
   middleware(): MonitorMiddleware;
 
   /**
-   * Answers GET and HEAD of the three paths, and passes other requests on (or answers 404 where there is no `next`).
+   * Answers GET and HEAD of the three paths, other methods there with 405, and passes other requests on (or answers
+   * 404 where there is no `next`).
    * A path is compared with the whole `req.url` before the `?`; mounted under a prefix, Express takes the prefix off.
    *
    * - metrics: what `metrics()` renders; 500 where it fails.
@@ -1344,7 +1345,7 @@ export interface Monitor extends EventEmitter<MonitorEvents> {
   /**
    * Stops for good and takes the metrics out of the registry. After this only `stop`, `loop`, `leak` and `latency`
    * work; a middleware still mounted goes on to pass requests through, a handler answers metrics, health and
-   * report with 500.
+   * report with 503.
    */
   close(): void;
 

@@ -119,7 +119,7 @@ export interface BridgeHeap {
   used: number
   /** The heap limit. */
   limit: number
-  /** Memory of array buffers' backing stores. */
+  /** Bytes that V8 knows of outside its heap, array buffers included. */
   external: number
 }
 
@@ -129,7 +129,7 @@ export interface GcPoint {
   age: number
   /** Heap bytes in use. */
   used: number
-  /** Bytes of array buffers' backing stores. */
+  /** Bytes that V8 knows of outside its heap, array buffers included. */
   external: number
 }
 

@@ -8,6 +8,7 @@
 
 const { resolve } = require('node:path');
 const { version } = require('../package.json');
+const { error: codedError } = require('./errors.js');
 const { PREBUILT, addonName, packageName, platformTriple } = require('./platform.js');
 
 /** @typedef {{ name: string, open: () => unknown }} Candidate */
@@ -72,7 +73,7 @@ function missing(failures) {
     `${advice} To build it from source, run "npm run build" in a checkout of heapwise (needs Rust).`;
   // Something that was there and failed to load tells more than something that was not there.
   const { error: cause } = failures.find((failure) => !isAbsent(failure)) ?? failures[0];
-  return Object.assign(new Error(message, { cause }), { code: 'ERR_HEAPWISE_BINDING_MISSING' });
+  return Object.assign(codedError('ERR_HEAPWISE_BINDING_MISSING', message), { cause });
 }
 
 /** @returns {unknown} the addon */

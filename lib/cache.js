@@ -59,6 +59,8 @@ function createCacheClass(clock) {
     #loading = new Map();
     /** What onEvict has yet to be told. @type {[K, V, import('..').EvictReason][]} */
     #removed = [];
+    /** How much of it onEvict has been told: taking entries off the front would move all the others each time. */
+    #toldOf = 0;
     #max;
     #maxSize;
     /** @type {(value: V, key: K) => number} */
@@ -131,8 +133,10 @@ function createCacheClass(clock) {
      */
     peek(key) {
       const slot = this.#live(key);
+      // Read before onEvict is told of an expired entry: it may change the cache.
+      const value = slot === 0 ? undefined : this.#values[slot];
       this.#notify();
-      return slot === 0 ? undefined : this.#values[slot];
+      return value;
     }
 
     /** @param {K} key */
@@ -157,10 +161,11 @@ function createCacheClass(clock) {
         ttl = validate.number(given.ttl, 'ttl', { default: ttl, min: 0, infinite: true });
         size = checkedSize(given.size);
       }
+      const stored = this.#store(key, value, ttl, size);
+      // After it, because a set that is refused is not newer than what is being loaded.
       if (this.#loading.size !== 0) {
         this.#loading.delete(key);
       }
-      const stored = this.#store(key, value, ttl, size);
       this.#notify();
       return stored;
     }
@@ -209,9 +214,10 @@ function createCacheClass(clock) {
       // The order as it is now; what is removed while somebody iterates is skipped, what is added is not seen.
       for (const key of this.#order()) {
         const slot = this.#live(key);
+        const value = this.#values[slot];
         this.#notify();
         if (slot !== 0) {
-          yield [key, this.#values[slot]];
+          yield [key, value];
         }
       }
     }
@@ -232,11 +238,15 @@ function createCacheClass(clock) {
       const given = validate.options(options, 'Cache.getOrLoad', SET_OPTIONS);
       const ttl = validate.number(given.ttl, 'ttl', { default: this.#ttl, min: 0, infinite: true });
       const size = checkedSize(given.size);
-      const slot = this.#live(key);
+      let slot = this.#live(key);
+      if (this.#removed.length !== 0) {
+        // onEvict may set the key, or close the cache.
+        this.#notify();
+        slot = this.#live(key);
+      }
       if (slot !== 0) {
         return Promise.resolve(this.#hit(slot));
       }
-      this.#notify();
       const underWay = this.#loading.get(key);
       this.#counters[MISSES]++;
       // No promise yet means that the loader itself asks for its own key, synchronously: that would never end.
@@ -295,7 +305,7 @@ function createCacheClass(clock) {
     /** @param {import('..').CacheDump<K, V>} dump */
     load(dump) {
       this.#assertOpen();
-      if (!Array.isArray(dump) || !dump.every(isDumpEntry)) {
+      if (!Array.isArray(dump) || !Array.from(dump).every(isDumpEntry)) {
         throw error('ERR_HEAPWISE_INVALID_ARG_TYPE', 'dump', 'what dump() returned', dump);
       }
       for (const [key, value, { ttl, size }] of dump) {
@@ -308,8 +318,9 @@ function createCacheClass(clock) {
       if (!this.#closed) {
         this.#empty();
         this.#closed = true;
-        this.#notify();
       }
+      // Also the second time: a callback that threw has left some untold.
+      this.#notify();
     }
 
     [Symbol.dispose]() {
@@ -391,16 +402,16 @@ function createCacheClass(clock) {
       let value;
       try {
         value = await load(key);
+        // Not if the key was set or deleted meanwhile, or the cache cleared: that is newer than what was loaded.
+        if (this.#endLoad(key, own)) {
+          this.#store(key, value, ttl, size);
+        }
       } catch (thrown) {
         this.#counters[LOAD_ERRORS]++;
         this.#endLoad(key, own);
         throw thrown;
       }
-      // Not if the key was set or deleted meanwhile, or the cache cleared: that is newer than what was loaded.
-      if (this.#endLoad(key, own)) {
-        this.#store(key, value, ttl, size);
-        this.#notify();
-      }
+      this.#notify();
       return value;
     }
 
@@ -473,8 +484,8 @@ function createCacheClass(clock) {
       if (this.#sizes !== null) {
         this.#sizes[slot] = size;
         this.#totalSize += size;
-        // The slot itself is the newest and fits, so this ends before it.
-        while (this.#totalSize > this.#maxSize) {
+        // The slot itself fits; with fractions the sum may say otherwise by its last digit.
+        while (this.#totalSize > this.#maxSize && this.#previous[ENDS] !== slot) {
           this.#evictOldest();
         }
       }
@@ -549,7 +560,8 @@ function createCacheClass(clock) {
         this.#ends[slot] = 0;
       }
       if (this.#sizes !== null) {
-        this.#totalSize -= this.#sizes[slot];
+        // Empty is 0, whatever the rounding of fractions has added up to.
+        this.#totalSize = this.#index.size === 0 ? 0 : this.#totalSize - this.#sizes[slot];
       }
       this.#next[slot] = this.#free;
       this.#free = slot;
@@ -563,9 +575,13 @@ function createCacheClass(clock) {
      * may use it; and one entry at a time, so that a callback that throws does not lose the ones after it.
      */
     #notify() {
-      while (this.#removed.length !== 0) {
-        const [key, value, reason] = /** @type {[K, V, import('..').EvictReason]} */ (this.#removed.shift());
+      while (this.#toldOf < this.#removed.length) {
+        const [key, value, reason] = this.#removed[this.#toldOf++];
         this.#onEvict?.(key, value, reason);
+      }
+      if (this.#toldOf !== 0) {
+        this.#removed = [];
+        this.#toldOf = 0;
       }
     }
 
@@ -654,9 +670,14 @@ function isDumpEntry(entry) {
     entry.length === 3 &&
     entry[2] !== null &&
     typeof entry[2] === 'object' &&
-    entry[2].ttl >= 0 &&
-    (entry[2].size === null || entry[2].size >= 0)
+    isAmount(entry[2].ttl) &&
+    (entry[2].size === null || (isAmount(entry[2].size) && entry[2].size !== Infinity))
   );
+}
+
+/** @param {unknown} value */
+function isAmount(value) {
+  return typeof value === 'number' && value >= 0;
 }
 
 module.exports = { createCacheClass };

@@ -7,6 +7,7 @@
  * @type {Record<string, { base: ErrorConstructor, message: (...details: any[]) => string }>}
  */
 const table = {
+  ERR_HEAPWISE_BINDING_MISSING: { base: Error, message: (reason) => reason },
   ERR_HEAPWISE_INVALID_ARG_TYPE: {
     base: TypeError,
     message: (name, wanted, got) => `"${name}" must be ${wanted}, got ${describe(got)}`,
@@ -108,4 +109,4 @@ function fromNative(raised) {
   return known ? error(/** @type {any} */ (raised).code, raised.message) : raised;
 }
 
-module.exports = { codes: Object.freeze(Object.keys(table)), error, fromNative };
+module.exports = { codes: Object.freeze(Object.keys(table)), describe, error, fromNative };

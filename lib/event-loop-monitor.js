@@ -122,11 +122,10 @@ function createEventLoopMonitorClass({ binding, gc, view, probeRefused = notNode
     /** Why the probe does not work here; null once it does. */
     #startProbe() {
       try {
-        // The profiler's log is read seconds after the collections, so it cannot tell which turn they were in.
-        const exact = gc.source().tier === 'v8';
-        this.#probe.start(this.#threshold, gc.watch, (duration, collecting) =>
-          this.#blocked(duration, exact ? collecting : null),
-        );
+        this.#probe.start(this.#threshold, gc.watch, (duration, collecting) => {
+          // The profiler's log is read seconds after the collections, so it cannot tell which turn they were in.
+          this.#blocked(duration, gc.source().tier === 'v8' ? collecting : null);
+        });
       } catch (raised) {
         return /** @type {Error} */ (raised).message;
       }

@@ -75,10 +75,12 @@ function createHistogramClass(binding) {
 
     /** @param {readonly number[]} bounds */
     countsAtOrBelow(bounds) {
-      if (!Array.isArray(bounds) || !bounds.every((bound) => typeof bound === 'number')) {
+      // A copy, in which holes are undefined and so refused: every() passes over holes.
+      const list = Array.isArray(bounds) ? [...bounds] : [bounds];
+      if (!Array.isArray(bounds) || !list.every((bound) => typeof bound === 'number')) {
         throw error('ERR_HEAPWISE_INVALID_ARG_TYPE', 'bounds', 'an array of numbers', bounds);
       }
-      return this.#native.countsAtOrBelow([...bounds]);
+      return this.#native.countsAtOrBelow(list);
     }
 
     /** @param {Histogram} other */

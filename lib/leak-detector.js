@@ -21,7 +21,7 @@ const DIMENSIONS = /** @type {const} */ (['heap', 'external', 'arrayBuffers', 'r
  * nothing leaks nothing.
  */
 const WORTH_COLLECTING = 256 * 1024;
-/** Share of the time that collections asked for may take, judged by the mean pause of the past ones. */
+/** Share of the time that collections asked for may take, judged by the median pause of the past ones. */
 const GC_SHARE = 0.01;
 const MILLISECONDS_PER_HOUR = 3_600_000;
 
@@ -146,18 +146,22 @@ function createLeakDetectorClass({ binding, gc }) {
 
     /** @param {import('./binding.js').GcPoint[]} points */
     #take(points) {
-      const { external } = process.memoryUsage();
-      for (const { age, used, external: buffers } of points) {
-        this.#verdict.push(age, used, external, buffers);
-        this.#lastUsed = used;
+      const newest = points[points.length - 1];
+      // V8 does not count array buffers apart, Node does, but only for now: this belongs to the newest point alone.
+      const { arrayBuffers } = process.memoryUsage();
+      for (const point of points) {
+        const { age, used, external } = point;
+        this.#verdict.push(age, used, external, point === newest ? arrayBuffers : NaN);
       }
+      this.#lastUsed = newest.used;
       this.#lastMajor = performance.now();
       this.#evaluate();
     }
 
     #collectIfQuiet() {
-      const { mean } = gc.pauses('major').summary();
-      const interval = Math.max(this.#gcInterval, mean / GC_SHARE);
+      // The median: one collection that had to wait for a core says nothing about the others.
+      const { p50 } = gc.pauses('major').summary();
+      const interval = Math.max(this.#gcInterval, p50 / GC_SHARE);
       // Half a period of slack, or a timer that is early by a millisecond would skip every second turn.
       const due = performance.now() - this.#lastMajor >= interval - this.#gcInterval / 4;
       if (due && Math.abs(v8.getHeapStatistics().used_heap_size - this.#lastUsed) >= WORTH_COLLECTING) {

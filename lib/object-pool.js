@@ -1,6 +1,6 @@
 'use strict';
 
-const { error } = require('./errors.js');
+const { describe, error } = require('./errors.js');
 const validate = require('./validate.js');
 
 /**
@@ -100,9 +100,7 @@ class ObjectPool {
     this.#idleMark = ++pools * 2;
     this.#lentMark = this.#idleMark + 1;
     for (let i = 0; i < min; i++) {
-      const object = this.#make();
-      Mark.set(object, this.#idleMark);
-      this.#items[this.#idle++] = object;
+      this.#items[this.#idle++] = this.#make(this.#idleMark);
     }
     this.#fewestIdle = this.#idle;
   }
@@ -126,13 +124,15 @@ class ObjectPool {
 
   /** @param {T} object */
   release(object) {
-    if (
-      object === null ||
-      (typeof object !== 'object' && typeof object !== 'function') ||
-      !Mark.has(object) ||
-      Mark.get(object) !== this.#lentMark
-    ) {
-      throw this.#refusal(object);
+    let state;
+    try {
+      state = Mark.get(object);
+    } catch {
+      // Not an object, or without our mark. To ask first (`#state in object`) would cost as much as all the rest.
+      throw error('ERR_HEAPWISE_POOL_FOREIGN_OBJECT');
+    }
+    if (state !== this.#lentMark) {
+      throw this.#refusal(state);
     }
     if (this.#closed) {
       this.#drop(object);
@@ -158,17 +158,15 @@ class ObjectPool {
     validate.fn(fn, 'fn');
     const object = this.acquire();
     let result;
+    let pending;
     try {
       result = fn(object);
+      pending = isThenable(result);
     } catch (thrown) {
       this.release(object);
       throw thrown;
     }
-    if (
-      result !== null &&
-      typeof result === 'object' &&
-      typeof (/** @type {any} */ (result).then) === 'function'
-    ) {
+    if (pending) {
       return /** @type {any} */ (Promise.resolve(result).finally(() => this.release(object)));
     }
     this.release(object);
@@ -237,9 +235,8 @@ class ObjectPool {
     if (this.#size >= this.#max) {
       throw error('ERR_HEAPWISE_POOL_EXHAUSTED', this.#max);
     }
-    const object = this.#make();
+    const object = this.#make(this.#lentMark);
     this.#fewestIdle = 0;
-    Mark.set(object, this.#lentMark);
     this.#acquired++;
     return object;
   }
@@ -248,21 +245,34 @@ class ObjectPool {
     return Math.max(this.#peak, this.#size - this.#fewestIdle);
   }
 
-  /** @returns {T} */
-  #make() {
-    const object = this.#create();
-    if (object === null || (typeof object !== 'object' && typeof object !== 'function')) {
-      throw error('ERR_HEAPWISE_POOL_INVALID_OBJECT', `${String(object)}, which is not an object`);
-    }
-    if (!Mark.has(object)) {
-      // eslint-disable-next-line no-new
-      new Mark(object);
-    } else if (Mark.get(object) !== DROPPED) {
-      throw error('ERR_HEAPWISE_POOL_INVALID_OBJECT', 'an object that is in a pool already');
-    }
+  /**
+   * @param {number} state the mark of the new object
+   * @returns {T}
+   */
+  #make(state) {
+    // Counted before it exists: a create function that acquires from this pool must not get past `max`.
     this.#size++;
-    this.#created++;
-    return object;
+    let made = false;
+    try {
+      const object = this.#create();
+      if (object === null || (typeof object !== 'object' && typeof object !== 'function')) {
+        throw error('ERR_HEAPWISE_POOL_INVALID_OBJECT', `${describe(object)}, which is not an object`);
+      }
+      if (!Mark.has(object)) {
+        // eslint-disable-next-line no-new
+        new Mark(object);
+      } else if (Mark.get(object) !== DROPPED) {
+        throw error('ERR_HEAPWISE_POOL_INVALID_OBJECT', 'an object that is in a pool already');
+      }
+      Mark.set(object, state);
+      this.#created++;
+      made = true;
+      return object;
+    } finally {
+      if (!made) {
+        this.#size--;
+      }
+    }
   }
 
   /** @param {T} object */
@@ -290,11 +300,8 @@ class ObjectPool {
     this.#discarded++;
   }
 
-  /** @param {any} object */
-  #refusal(object) {
-    const marked =
-      object !== null && (typeof object === 'object' || typeof object === 'function') && Mark.has(object);
-    const state = marked ? Mark.get(object) : -1;
+  /** @param {number} state of an object that is not lent by this pool */
+  #refusal(state) {
     const twice = state === this.#idleMark || state === DROPPED;
     return error(twice ? 'ERR_HEAPWISE_POOL_DOUBLE_RELEASE' : 'ERR_HEAPWISE_POOL_FOREIGN_OBJECT');
   }
@@ -327,6 +334,19 @@ class Lease {
   [Symbol.dispose]() {
     this.release();
   }
+}
+
+/**
+ * Whether a value is to be waited for, as `await` sees it.
+ *
+ * @param {any} value
+ */
+function isThenable(value) {
+  return (
+    value !== null &&
+    (typeof value === 'object' || typeof value === 'function') &&
+    typeof value.then === 'function'
+  );
 }
 
 module.exports = { ObjectPool };

@@ -1,7 +1,8 @@
 //! Native core of the heapwise npm package.
 //!
-//! One folder per capability. In each, `core.rs` (and its siblings) is pure Rust that knows nothing of Node and
-//! runs under `cargo test`; `binding.rs` is the thin Node-API layer over it; `tests.rs` holds the unit tests.
+//! One folder per capability. `binding.rs` is the thin Node-API layer; `core.rs` is pure Rust that knows nothing of
+//! Node and runs under `cargo test`; `tests.rs` holds the unit tests. What has to touch the host, libuv's handles
+//! (`lag/probe.rs`) and V8's callbacks (`v8/gc.rs`), stands apart from the arithmetic it feeds.
 //!
 //! | folder | what it owns |
 //! |---|---|
@@ -11,7 +12,7 @@
 //! | [`process`] | resident set, cgroup limits and usage, sampled by a thread |
 //! | [`clock`] | the monotonic clock and the coarse clock cell that JavaScript reads |
 //! | [`v8`] | V8's exported API, found by name at run time: GC hooks, heap statistics |
-//! | [`shared`] | what several of the above need: background threads that end with their last user |
+//! | [`shared`] | what several of the above need: threads that end with their last user, work for an environment's end, calls into JavaScript |
 //!
 //! Layers point one way: `binding.rs` knows `core.rs`; no core knows another capability's core except
 //! `histogram`, `process`, `clock` and `v8`.

@@ -139,6 +139,7 @@ function summary({ monitor }, customers) {
     latency: figures(report.latency),
     lag: figures(report.lag),
     utilization: report.utilization,
+    blockedCount: report.blockedCount,
     blocked: report.blocked,
     gc: { minor: figures(report.gc.minor), major: figures(report.gc.major) },
     memory: report.memory,
@@ -156,14 +157,14 @@ function summary({ monitor }, customers) {
 
 const figures = ({ count, mean, p50, p95, p99, max }) => ({ count, mean, p50, p95, p99, max });
 
-function finalText({ seconds, requests, errors, latency, lag, blocked, leak, cache, pool }) {
+function finalText({ seconds, requests, errors, latency, lag, blocked, blockedCount, leak, cache, pool }) {
   const longest = Math.max(0, ...blocked.map(({ duration }) => duration));
   return [
     '',
     `After ${seconds} s: ${requests} requests, ${errors} errors`,
     `  latency   p50 ${latency.p50.toFixed(1)} ms, p99 ${latency.p99.toFixed(1)} ms`,
     `  loop      p50 ${lag.p50.toFixed(2)} ms, p99 ${lag.p99.toFixed(1)} ms, max ${lag.max.toFixed(1)} ms`,
-    `  blocked   ${blocked.length} times, longest ${longest.toFixed(1)} ms`,
+    `  blocked   ${blockedCount} times, longest ${longest.toFixed(1)} ms`,
     `  cache     ${(cache.hitRate * 100).toFixed(1)} % hits`,
     `  pool      ${pool.acquired} buffers lent, ${pool.peakBorrowed} at once, ${pool.borrowed} still lent`,
     leak.dimension === null ? `  leak      ${leak.state}` : `  ${leakLine(leak).slice(4)}`,

@@ -15,7 +15,7 @@ function createSampler({ monitor, catalogue, images }) {
       latency: monitor.latency.snapshot(),
       lag: monitor.loop.histogram.snapshot(),
       gcCount: gc.major.count + gc.minor.count,
-      gcMax: Math.max(gc.major.max, gc.minor.max),
+      gcTime: gc.major.sum + gc.minor.sum,
       hits,
       misses,
     };
@@ -33,7 +33,7 @@ function createSampler({ monitor, catalogue, images }) {
       latency,
       lag: now.lag.since(last.lag).summary(),
       memory: { ...memory, rssLimit: memory.cgroupLimit },
-      gc: { count: now.gcCount - last.gcCount, max: now.gcMax },
+      gc: { count: now.gcCount - last.gcCount, time: now.gcTime - last.gcTime },
       cache: { hitRate: gets === 0 ? 0 : hits / gets },
       pool: images.stats(),
     };

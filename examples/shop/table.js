@@ -15,7 +15,7 @@ const COLUMNS = [
   ['ext', 5],
   ['bufs', 5],
   ['rss/limit', 12],
-  ['gc n/max', 9],
+  ['gc n/ms', 8],
   ['hits', 7],
   ['pool lent/idle', 14],
 ];
@@ -35,7 +35,7 @@ function row({ seconds, rate, latency, lag, memory, gc, cache, pool }) {
     mb(memory.external),
     mb(memory.arrayBuffers),
     `${mb(memory.rss)}/${memory.rssLimit === null ? '-' : mb(memory.rssLimit)}`,
-    `${gc.count}/${ms(gc.max)}`,
+    `${gc.count}/${ms(gc.time)}`,
     percent(cache.hitRate),
     `${pool.borrowed}/${pool.idle}`,
   ];
@@ -65,8 +65,8 @@ function leakLine({ state, dimension, growthPerHour, confidence, timeToLimit }) 
   if (state === 'steady') {
     return '  ! leak verdict taken back: memory does not grow any more';
   }
-  if (dimension === null) {
-    return '  ! suspect: the resident set grows, the heap does not';
+  if (dimension === 'rss') {
+    return '  ! suspect: the resident set grows, what V8 knows of does not';
   }
   const sure = `${(confidence * 100).toFixed(1)}% sure`;
   return `  ! ${state}: ${dimension} grows by ${mb(growthPerHour)} MB per hour (${sure}), limit reached in ${time(timeToLimit)}`;

@@ -18,7 +18,7 @@ const BATCH = 1024;
 /**
  * Latency of HTTP requests, by method, route template and status code.
  *
- * Nothing is created per request: one listener function serves all responses, and the start time lies in a property
+ * No object and no closure is created per request: one listener function serves all responses, and the start time lies in a property
  * of the response. No call into Rust either: latencies are gathered in a typed array.
  */
 class HttpMetrics {
@@ -90,7 +90,8 @@ class HttpMetrics {
    */
   #seriesOf(res) {
     const { req, statusCode } = res;
-    // Not `req.path`: a route's template has few values, paths have any number.
+    // Not `req.path`: a route's template has few values, paths have any number. (What a router is mounted under is the
+    // path as it was asked for, in Express; the cap on label sets is for mounts with parameters.)
     const route = req.route === undefined ? (res[ROUTE] ?? UNMATCHED) : (req.baseUrl ?? '') + req.route.path;
     const key = `${req.method} ${statusCode} ${route}`;
     return this.#series.get(key) ?? this.#newSeries(req.method, route, statusCode);

@@ -95,6 +95,8 @@ pub struct Summary {
 const MAGIC: [u8; 4] = *b"HWH1";
 /// Magic, three bounds and three exact figures before the HDR V2 bytes.
 const HEADER: usize = 4 + 6 * 8;
+/// The header of HDR V2: cookie, length of what follows, offset and figures (4 bytes each), two bounds and a ratio (8).
+const HDR_HEADER: usize = 4 * 4 + 3 * 8;
 
 impl Histogram {
     /// An empty histogram.
@@ -227,9 +229,17 @@ impl Histogram {
         if scaled.is_empty() {
             return Self::new(self.bounds);
         }
-        let value = |scaled: u64| scaled as f64 * self.bounds.lowest;
-        let (min, max) = (value(scaled.min()).max(self.min), value(scaled.max()).min(self.max));
-        let sum = (self.sum - earlier.sum).max(0.0);
+        let value = |scaled: u64| (scaled as f64 * self.bounds.lowest).clamp(self.min, self.max);
+        let lowest = value(scaled.lowest_equivalent(scaled.min()));
+        // A new extreme can only have come since.
+        let min = if self.min < earlier.min { self.min } else { lowest };
+        let max = if self.max > earlier.max { self.max } else { value(scaled.max()).max(min) };
+        let sum = if earlier.sum.is_finite() {
+            (self.sum - earlier.sum).max(0.0)
+        } else {
+            // Infinity less infinity says nothing; the buckets do.
+            scaled.mean() * self.bounds.lowest * scaled.len() as f64
+        };
         Ok(Self { bounds: self.bounds, scaled, sum, min, max })
     }
 
@@ -272,6 +282,15 @@ impl Histogram {
             return Err(HistogramError::Figures);
         }
         let figures = u8::try_from(to_u64(figures)).map_err(|_| HistogramError::Figures)?;
+        // The body states the length of what follows its own header. A false one would be believed and allocated.
+        let stated = rest
+            .get(4..8)
+            .and_then(|length| length.try_into().ok())
+            .map(u32::from_be_bytes)
+            .and_then(|length| usize::try_from(length).ok());
+        if stated.and_then(|length| length.checked_add(HDR_HEADER)) != Some(rest.len()) {
+            return Err(broken("the length is not what it says"));
+        }
         let mut decoded = Self::new(Bounds { lowest, highest, figures })?;
         let scaled: Hdr<u64> = Deserializer::new()
             .deserialize(&mut Cursor::new(rest))

@@ -1,4 +1,4 @@
-//! The class behind `lib/memory.js`.
+//! The class by which monitors and detectors keep the memory sampler running.
 
 #![expect(clippy::missing_errors_doc, reason = "index.d.ts documents the errors")]
 

@@ -29,7 +29,7 @@ pub struct BridgeHeap {
     pub used: f64,
     /// The heap limit.
     pub limit: f64,
-    /// Memory of array buffers' backing stores.
+    /// Bytes that V8 knows of outside its heap, array buffers included.
     pub external: f64,
 }
 
@@ -40,7 +40,7 @@ pub struct GcPoint {
     pub age: f64,
     /// Heap bytes in use.
     pub used: f64,
-    /// Bytes of array buffers' backing stores.
+    /// Bytes that V8 knows of outside its heap, array buffers included.
     pub external: f64,
 }
 

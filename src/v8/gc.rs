@@ -66,7 +66,7 @@ pub struct LivePoint {
     pub at: u64,
     /// Heap bytes in use.
     pub used: u64,
-    /// Bytes of array buffers' backing stores.
+    /// Bytes that V8 knows of outside its heap, array buffers included.
     pub external: u64,
 }
 
@@ -148,7 +148,7 @@ impl PauseStack {
     }
 }
 
-/// Told at the end of each major collection, on the JavaScript thread, inside V8: must not touch V8.
+/// Told at the end of each major collection, and when a call cannot be explained; on the JavaScript thread, inside V8: must not touch V8.
 pub type OnMajor = Box<dyn Fn()>;
 
 /// V8's GC callbacks, registered for one isolate. Belongs to its thread.
@@ -259,6 +259,8 @@ impl Installed {
         let kind = GcKind::from_v8(kind);
         let (Some(kind), Some(pause), true) = (kind, pause, ptr::eq(isolate, self.isolate)) else {
             self.distrusted.store(true, Relaxed);
+            // Somebody has to look at the flag, and if every call is odd there is no other occasion.
+            (self.on_major)();
             return;
         };
         let live = (kind == GcKind::Major).then(|| {

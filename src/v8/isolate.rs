@@ -36,7 +36,7 @@ pub struct HeapReading {
     pub used: u64,
     /// The heap limit.
     pub limit: u64,
-    /// Memory of array buffers' backing stores.
+    /// Bytes that V8 knows of outside its heap, array buffers included.
     pub external: u64,
 }
 
