@@ -614,6 +614,17 @@ describe('size in a Cache', () => {
     assert.equal(cache.get('c'), 3, 'what was stored is there');
     cache.delete('c');
     assert.equal(cache.stats().totalSize, 0, 'empty is 0');
+
+    // Every one that fits exactly takes the place of two others, whatever their sizes have added up to.
+    for (let tenths = 2; tenths < 20; tenths++) {
+      for (let part = 1; part < tenths; part++) {
+        const tight = new Cache({ maxSize: tenths / 10 });
+        tight.set('a', 1, { size: part / 10 });
+        tight.set('b', 2, { size: (tenths - part) / 10 });
+        assert.equal(tight.set('c', 3, { size: tenths / 10 }), true);
+        assert.equal(shown(tight), 'c=3', `${part} of ${tenths} tenths`);
+      }
+    }
   });
 
   test('of text and bytes is known without a sizeOf', () => {

@@ -74,6 +74,15 @@ describe('the table of errors', () => {
     }
   });
 
+  test('index.d.ts promises the same codes with the same classes', () => {
+    const text = readFileSync(join(root, 'index.d.ts'), 'utf8');
+    const promised = [...text.matchAll(/`(\w*Error)` \*\/\s+\| '(ERR_HEAPWISE_\w+)'/g)];
+    assert.deepEqual(
+      new Map(promised.map(([, name, code]) => [code, name])),
+      new Map(codes.map((code) => [code, CONTRACT[code][0].name])),
+    );
+  });
+
   test('no file of lib throws a code that the table lacks', () => {
     for (const { name, text } of sources('lib', '.js')) {
       for (const code of codesIn(text)) {

@@ -577,11 +577,12 @@ function createCacheClass(clock) {
     #notify() {
       while (this.#toldOf < this.#removed.length) {
         const [key, value, reason] = this.#removed[this.#toldOf++];
+        // Before the call: one that throws must not leave the list growing for ever.
+        if (this.#toldOf === this.#removed.length) {
+          this.#removed = [];
+          this.#toldOf = 0;
+        }
         this.#onEvict?.(key, value, reason);
-      }
-      if (this.#toldOf !== 0) {
-        this.#removed = [];
-        this.#toldOf = 0;
       }
     }
 

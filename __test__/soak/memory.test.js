@@ -176,7 +176,7 @@ describe('memory, threads and files', () => {
     });
   }
 
-  it(`do not grow with ${WORKERS} workers that are terminated`, { timeout: 150_000 }, async () => {
+  it(`do not grow with ${WORKERS} workers that are terminated`, { timeout: 400_000 }, async () => {
     const batch = WORKERS / ROUNDS;
     await soak('worker', TOLERANCE_MIB.workers, (round) => workers(round * batch, batch));
   });

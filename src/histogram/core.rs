@@ -180,19 +180,19 @@ impl Histogram {
         }
     }
 
-    /// For each bound, in ascending order, the number of values at or below it (as Prometheus' `le` wants them).
-    /// Exact up to the histogram's precision at the bound.
+    /// For each bound the number of values at or below it, as Prometheus' `le` wants them.
+    ///
+    /// A bucket belongs to the bounds that its lower edge does not exceed: a value equal to a bound is counted there, and
+    /// so is one above it by less than the histogram's precision.
     #[must_use]
     pub fn counts_at_or_below(&self, bounds: &[f64]) -> Vec<u64> {
+        // What multiplying by `lowest` may add to an edge that is the bound.
+        const ROUNDING: f64 = 1.0 + 1e-12;
         let mut counts = vec![0u64; bounds.len()];
         for step in self.scaled.iter_recorded() {
-            let value = step.value_iterated_to() as f64 * self.bounds.lowest;
-            let median =
-                self.scaled.median_equivalent(step.value_iterated_to()) as f64 * self.bounds.lowest;
-            // The middle of the bucket decides, so that a bound inside a bucket errs by half a bucket at most.
-            let value = value.min(median);
+            let edge = self.scaled.lowest_equivalent(step.value_iterated_to()) as f64;
             for (count, bound) in counts.iter_mut().zip(bounds) {
-                if value <= *bound {
+                if edge * self.bounds.lowest <= *bound * ROUNDING {
                     *count += step.count_since_last_iteration();
                 }
             }

@@ -119,6 +119,9 @@ fn cumulative_counts_agree_with_counting_by_hand() {
     let values = [0.001, 0.004, 0.01, 0.02, 0.3, 1.5, 12.0, 99.0];
     let counts = filled(&values).counts_at_or_below(&[0.005, 0.05, 1.0, 10.0, 100.0]);
     assert_eq!(counts, [2, 4, 5, 6, 8]);
+    let on_the_bounds = [0.005, 5.0, 100.0, 5_000.0, 12_345.0];
+    assert_eq!(filled(&on_the_bounds).counts_at_or_below(&on_the_bounds), [1, 2, 3, 4, 5]);
+    assert_eq!(filled(&on_the_bounds).counts_at_or_below(&[0.0049, 4.99, 99.0]), [0, 1, 2]);
 }
 
 #[test]
