@@ -8,6 +8,7 @@
 
 use std::{
     alloc::{self, Layout},
+    cell::RefCell,
     ffi::c_void,
     panic::AssertUnwindSafe,
     ptr,
@@ -59,7 +60,12 @@ struct Probe {
     cleanup: sys::napi_async_cleanup_hook_handle,
     /// The owner's pointer to this probe, so that the cleanup hook can tell whether the owner was first.
     active: Arc<AtomicPtr<Self>>,
-    config: ProbeConfig,
+    shared: Arc<LagShared>,
+    threshold: u64,
+    gc: Option<Arc<GcRecorder>>,
+    /// Taken out when closing begins. What it holds belongs to the environment and must go while that stands:
+    /// `on_close` may come too late, and Node would leak a thread-safe function for each terminated worker.
+    on_blocked: RefCell<Option<OnBlocked>>,
 }
 
 /// The owner's side of a running probe. Belongs to the JavaScript thread.
@@ -94,14 +100,17 @@ impl ProbeHandle {
             return Err("out of memory");
         }
         let active = Arc::new(AtomicPtr::new(ptr::null_mut()));
-        let gc = config.gc.clone();
+        let ProbeConfig { shared, threshold, gc, on_blocked } = config;
         let probe = Box::into_raw(Box::new(Probe {
             uv,
             event_loop,
             handle,
             cleanup: ptr::null_mut(),
             active: Arc::clone(&active),
-            config,
+            shared,
+            threshold,
+            gc: gc.clone(),
+            on_blocked: RefCell::new(Some(on_blocked)),
         }));
         // SAFETY: loop and handle are valid; uv_prepare_init does nothing that could fail in libuv 1.x, and until it
         // has been called nothing needs closing.
@@ -179,8 +188,9 @@ fn close(active: &AtomicPtr<Probe>) {
     }
     // SAFETY: the pointer was still in `active`, so `on_close` has not been asked for; we are on the loop's thread.
     unsafe {
-        let Probe { uv, handle, .. } = &*probe;
+        let Probe { uv, handle, on_blocked, .. } = &*probe;
         (uv.prepare_stop)(*handle);
+        drop(on_blocked.take());
         (uv.close)(*handle, on_close);
     }
 }
@@ -197,12 +207,11 @@ unsafe extern "C" fn on_prepare(handle: *mut Handle) {
 
 impl Probe {
     fn turn(&self) {
-        let ProbeConfig { shared, threshold, gc, on_blocked } = &self.config;
         // SAFETY: called from the loop itself.
-        let reading = unsafe { read(self.uv, self.event_loop, gc.as_deref()) };
-        let blocked =
-            shared.recorder.lock().turn(reading, *threshold, &mut shared.histogram.lock());
-        if let Some(turn) = blocked {
+        let reading = unsafe { read(self.uv, self.event_loop, self.gc.as_deref()) };
+        let LagShared { recorder, histogram } = &*self.shared;
+        let blocked = recorder.lock().turn(reading, self.threshold, &mut histogram.lock());
+        if let (Some(turn), Some(on_blocked)) = (blocked, &*self.on_blocked.borrow()) {
             on_blocked(turn);
         }
     }

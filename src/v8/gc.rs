@@ -148,7 +148,9 @@ impl PauseStack {
     }
 }
 
-/// Told at the end of each major collection, and when a call cannot be explained; on the JavaScript thread, inside V8: must not touch V8.
+/// Told at the end of each major collection, and when a call cannot be explained.
+///
+/// Called on the JavaScript thread, inside V8: must not touch V8.
 pub type OnMajor = Box<dyn Fn()>;
 
 /// V8's GC callbacks, registered for one isolate. Belongs to its thread.
