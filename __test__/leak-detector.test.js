@@ -40,8 +40,12 @@ const PROGRAM = (step) => `
 
 const GROWS = 'kept => kept.push(Array.from({ length: 500 }, (_, i) => ({ i })))';
 const GROWS_OUTSIDE = 'kept => kept.push(Buffer.allocUnsafeSlow(64 * 1024))';
-const STAYS =
-  'kept => { kept[Math.floor(Math.random() * 50)] = Array.from({ length: 500 }, (_, i) => ({ i })); }';
+// All 50 from the start: a store that is still filling does grow.
+const STAYS = `(kept) => {
+  const list = () => Array.from({ length: 500 }, (_, i) => ({ i }));
+  while (kept.length < 50) kept.push(list());
+  kept[Math.floor(Math.random() * 50)] = list();
+}`;
 
 async function run(step, enough, env = {}) {
   const { code, stdout, stderr } = await runScript(PROGRAM(step).replace('ENOUGH', enough), {

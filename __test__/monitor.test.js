@@ -461,6 +461,23 @@ describe('the handler', () => {
   });
 });
 
+describe('a start that fails', () => {
+  it('leaves nothing half started and takes nothing from other monitors', () => {
+    const healthy = createMonitor().start();
+    const { gc } = healthy.report().source;
+    const broken = createMonitor();
+    broken.leak.close();
+    for (let i = 0; i < 3; i++) {
+      assert.throws(() => broken.start(), { code: 'ERR_HEAPWISE_DETECTOR_CLOSED' });
+      broken.stop();
+    }
+    assert.equal(healthy.report().source.gc, gc);
+    assert.equal(broken.loop.stats().running, false);
+    healthy.close();
+    broken.close();
+  });
+});
+
 describe('the report', () => {
   it('lists blocked turns, newest last, and passes the event on', async () => {
     const monitor = createMonitor({ loop: { blockedThreshold: 30 } }).start();

@@ -32,7 +32,10 @@ export declare class GcWatch {
   record(kind: number, pause: number, used: number, external: number): void
   /** Takes the live-set points of the major collections since the last call, oldest first. */
   drainPoints(): Array<GcPoint>
-  /** A copy of the pause histogram of one kind, in milliseconds; kinds as in `record`. */
+  /**
+   * The pause histogram of one kind, in milliseconds; kinds as in `record`. A view, made once by the caller: V8 does
+   * not know how large the memory behind a native object is, so throw-away copies would pile up until a collection.
+   */
   pauses(kind: number): NativeHistogram
   /** Accumulated pause of all kinds, in milliseconds. */
   total(): number

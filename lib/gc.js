@@ -12,12 +12,6 @@ const MINOR = 0;
 const MAJOR = 1;
 const INCREMENTAL = 2;
 const WEAK_CALLBACKS = 3;
-const KINDS = Object.freeze({
-  minor: MINOR,
-  major: MAJOR,
-  incremental: INCREMENTAL,
-  weakCallbacks: WEAK_CALLBACKS,
-});
 
 /** @type {Record<string, number>} */
 const PROFILER_KINDS = {
@@ -42,6 +36,13 @@ function createGcSource(binding, bridgeRefused = noBridge) {
   const watch = new binding.GcWatch();
   /** @type {Set<(points: import('./binding.js').GcPoint[]) => void>} */
   const listeners = new Set();
+  // Views, made once: see GcWatch.pauses.
+  const pauses = {
+    minor: watch.pauses(MINOR),
+    major: watch.pauses(MAJOR),
+    incremental: watch.pauses(INCREMENTAL),
+    weakCallbacks: watch.pauses(WEAK_CALLBACKS),
+  };
   let users = 0;
   /** @type {'v8' | 'profiler' | 'off'} */
   let tier = 'off';
@@ -168,8 +169,8 @@ function createGcSource(binding, bridgeRefused = noBridge) {
     },
     /** Asks V8 to start an incremental collection; false where it cannot be asked. */
     requestGc: () => watch.requestGc(),
-    /** @param {keyof typeof KINDS} kind */
-    pauses: (kind) => watch.pauses(KINDS[kind]),
+    /** @param {keyof typeof pauses} kind */
+    pauses: (kind) => pauses[kind],
     /** Which tier is in use, and why not the better one. */
     source: () => ({ tier, reason }),
   };

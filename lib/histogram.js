@@ -116,7 +116,8 @@ function createHistogramClass(binding) {
       if (!(bytes instanceof Uint8Array)) {
         throw error('ERR_HEAPWISE_INVALID_ARG_TYPE', 'bytes', 'a Buffer or Uint8Array', bytes);
       }
-      const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+      // A copy: another thread could write to shared memory while Rust reads it.
+      const buffer = Buffer.from(bytes);
       return view(native(() => binding.NativeHistogram.decode(buffer)));
     }
   }

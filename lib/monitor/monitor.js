@@ -111,13 +111,18 @@ function createMonitorClass({ binding, gc, view, EventLoopMonitor, LeakDetector 
     start() {
       this.#assertOpen();
       if (!this.#running) {
-        // First, because it can fail: no thread to be had.
         this.#sampler = new binding.MemorySampler();
+        gc.acquire();
+        try {
+          this.#loop.start();
+          this.#leak.start();
+        } catch (thrown) {
+          // Closed by somebody, or no thread to be had: nothing may stay half started.
+          this.#release();
+          throw thrown;
+        }
         this.#running = true;
         this.#started = performance.now();
-        this.#loop.start();
-        this.#leak.start();
-        gc.acquire();
       }
       return this;
     }
@@ -126,13 +131,18 @@ function createMonitorClass({ binding, gc, view, EventLoopMonitor, LeakDetector 
       if (this.#running) {
         this.#elapsed = this.#uptime();
         this.#running = false;
-        gc.release();
-        this.#leak.stop();
-        this.#loop.stop();
-        this.#sampler?.stop();
-        this.#sampler = undefined;
+        this.#release();
       }
       return this;
+    }
+
+    /** Undoes what start() has done. */
+    #release() {
+      this.#leak.stop();
+      this.#loop.stop();
+      gc.release();
+      this.#sampler?.stop();
+      this.#sampler = undefined;
     }
 
     close() {

@@ -150,14 +150,15 @@ impl GcWatch {
             .collect()
     }
 
-    /// A copy of the pause histogram of one kind, in milliseconds; kinds as in `record`.
+    /// The pause histogram of one kind, in milliseconds; kinds as in `record`. A view, made once by the caller: V8 does
+    /// not know how large the memory behind a native object is, so throw-away copies would pile up until a collection.
     #[napi(catch_unwind)]
     pub fn pauses(&self, kind: u32) -> Result<NativeHistogram, CodedError> {
         let kinds = [GcKind::Minor, GcKind::Major, GcKind::Incremental, GcKind::WeakCallbacks];
         kinds
             .get(kind as usize)
             .and_then(|kind| self.recorder.histogram(*kind))
-            .map(|histogram| NativeHistogram::view(Arc::new(Mutex::new(histogram))))
+            .map(NativeHistogram::view)
             .ok_or_else(|| coded(ErrorCode::Unsupported, "no such kind of collection"))
     }
 

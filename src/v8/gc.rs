@@ -21,7 +21,10 @@ use parking_lot::Mutex;
 use super::isolate::{GcCallback, HeapReading, Isolate, V8};
 use crate::{
     clock::core::now_ns,
-    histogram::core::{Bounds, Histogram, HistogramError},
+    histogram::{
+        binding::SharedHistogram,
+        core::{Bounds, Histogram, HistogramError},
+    },
 };
 
 /// Range of the pause histograms, in milliseconds: 1 us to 10 min.
@@ -73,7 +76,7 @@ pub struct LivePoint {
 /// What is known of the collections of one thread.
 pub struct GcRecorder {
     total_ns: AtomicU64,
-    kinds: Mutex<[Histogram; GcKind::COUNT]>,
+    kinds: [SharedHistogram; GcKind::COUNT],
     points: Mutex<VecDeque<LivePoint>>,
 }
 
@@ -83,10 +86,10 @@ impl GcRecorder {
     /// # Errors
     /// Never with constant bounds; the constructor is shared.
     pub fn new() -> Result<Self, HistogramError> {
-        let empty = Histogram::new(PAUSE_BOUNDS)?;
+        let empty = || Histogram::new(PAUSE_BOUNDS).map(|made| Arc::new(Mutex::new(made)));
         Ok(Self {
             total_ns: AtomicU64::new(0),
-            kinds: Mutex::new([empty.clone(), empty.clone(), empty.clone(), empty]),
+            kinds: [empty()?, empty()?, empty()?, empty()?],
             points: Mutex::new(VecDeque::new()),
         })
     }
@@ -94,8 +97,8 @@ impl GcRecorder {
     /// Records one collection; `live` is given for major ones.
     pub fn record(&self, kind: GcKind, pause_ns: u64, live: Option<LivePoint>) {
         self.total_ns.fetch_add(pause_ns, Relaxed);
-        if let Some(histogram) = self.kinds.lock().get_mut(kind as usize) {
-            histogram.record(pause_ns as f64 / 1e6);
+        if let Some(histogram) = self.kinds.get(kind as usize) {
+            histogram.lock().record(pause_ns as f64 / 1e6);
         }
         if let Some(point) = live {
             let mut points = self.points.lock();
@@ -111,9 +114,9 @@ impl GcRecorder {
         self.total_ns.load(Relaxed)
     }
 
-    /// A copy of the pause histogram (milliseconds) of one kind.
-    pub fn histogram(&self, kind: GcKind) -> Option<Histogram> {
-        self.kinds.lock().get(kind as usize).cloned()
+    /// The pause histogram (milliseconds) of one kind; it goes on being written.
+    pub fn histogram(&self, kind: GcKind) -> Option<SharedHistogram> {
+        self.kinds.get(kind as usize).map(Arc::clone)
     }
 
     /// Takes the points recorded since the last call, oldest first.

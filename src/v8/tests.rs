@@ -32,8 +32,8 @@ fn pauses_are_kept_by_kind_and_points_only_for_major_collections() {
     let point = LivePoint { at: 1, used: 10, external: 3 };
     recorder.record(GcKind::Major, 30_000_000, Some(point));
     assert_eq!(recorder.total_ns(), 32_000_000);
-    assert_eq!(recorder.histogram(GcKind::Minor).unwrap().summary().count, 1);
-    assert!((recorder.histogram(GcKind::Major).unwrap().summary().max - 30.0).abs() < 1e-9);
+    assert_eq!(recorder.histogram(GcKind::Minor).unwrap().lock().summary().count, 1);
+    assert!((recorder.histogram(GcKind::Major).unwrap().lock().summary().max - 30.0).abs() < 1e-9);
     assert_eq!(recorder.drain_points(), [point]);
     assert!(recorder.drain_points().is_empty(), "drained once");
 }
