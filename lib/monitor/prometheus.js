@@ -1,5 +1,6 @@
 'use strict';
 
+const { getHeapStatistics } = require('node:v8');
 const { error } = require('../errors.js');
 const { BUCKETS } = require('./http-metrics.js');
 
@@ -224,7 +225,6 @@ function loopMetrics(loop, gc) {
 
 /** @returns {Metric[]} */
 function processMetrics() {
-  const { getHeapStatistics } = require('node:v8');
   const started = Math.round(Date.now() / 1000 - process.uptime());
   /** @type {[string, string, 'gauge' | 'counter', () => number][]} */
   const rows = [
