@@ -35,7 +35,9 @@ function createHandler({ paths, metrics, report, health }) {
   );
 
   return function heapwiseHandler(req, res, next) {
-    const [path, query = ''] = String(req.url).split('?', 2);
+    const url = String(req.url);
+    const mark = url.indexOf('?');
+    const path = mark === -1 ? url : url.slice(0, mark);
     const route = routes.get(path);
     if (route === undefined) {
       if (next === undefined) {
@@ -52,7 +54,7 @@ function createHandler({ paths, metrics, report, health }) {
       send(req, res, 405, TEXT, 'Method not allowed\n');
       return;
     }
-    answer(req, res, route, query);
+    answer(req, res, route, mark === -1 ? '' : url.slice(mark + 1));
   };
 }
 
