@@ -5,6 +5,7 @@ const { parseArgs } = require('node:util');
 const USAGE = `usage: npm run bench -- NAME [options]
 
   --quick        3 short rounds, to see that it works; nothing is written to bench/results
+  --rounds N     take the median of N rounds, 7 to 99 (default 7): more of them where the machine is noisy
   --case TEXT    only the cases whose name contains TEXT; nothing is written either
   --node PATH    measure with another node binary
   --saved        print the results of the last whole run again
@@ -13,6 +14,7 @@ const USAGE = `usage: npm run bench -- NAME [options]
 
 const OPTIONS = /** @type {const} */ ({
   quick: { type: 'boolean', default: false },
+  rounds: { type: 'string', default: '7' },
   case: { type: 'string', default: '' },
   node: { type: 'string', default: process.execPath },
   saved: { type: 'boolean', default: false },
@@ -20,6 +22,9 @@ const OPTIONS = /** @type {const} */ ({
   json: { type: 'boolean', default: false },
   help: { type: 'boolean', short: 'h', default: false },
 });
+
+/** A median of fewer says little. */
+const MIN_ROUNDS = 7;
 
 /** Wrong use of the command line: one line for the user, exit code 2. */
 class UsageError extends Error {}
@@ -43,9 +48,13 @@ function readArgs(argv) {
   if (values.saved && (values.quick || values.case !== '')) {
     throw new UsageError('--saved prints a whole run: it takes neither --quick nor --case');
   }
-  const { markdown, json, ...rest } = values;
+  if (!/^[1-9]?\d$/.test(values.rounds) || Number(values.rounds) < MIN_ROUNDS) {
+    throw new UsageError(`--rounds takes a whole number from ${MIN_ROUNDS} to 99, got ${values.rounds}`);
+  }
+  const { markdown, json, rounds, ...rest } = values;
   return {
     ...rest,
+    rounds: Number(rounds),
     name: positionals[0],
     format: /** @type {'json' | 'markdown' | 'text'} */ (json ? 'json' : markdown ? 'markdown' : 'text'),
   };

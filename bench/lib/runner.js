@@ -6,7 +6,6 @@ const { packageVersion } = require('./environment.js');
 const { median, summarize } = require('./statistics.js');
 
 const CHILD = join(__dirname, 'child.js');
-const ROUNDS = 7;
 const QUICK_ROUNDS = 3;
 /** A child that takes longer hangs. */
 const TIMEOUT_MS = 120_000;
@@ -17,10 +16,10 @@ const TIMEOUT_MS = 120_000;
  *
  * @param {string} benchName
  * @param {import('./benches.js').Case[]} cases
- * @param {{ quick: boolean, node: string, progress: import('./progress.js').Progress }} options
+ * @param {{ quick: boolean, rounds: number, node: string, progress: import('./progress.js').Progress }} options
  */
-async function runCases(benchName, cases, { quick, node, progress }) {
-  const rounds = quick ? QUICK_ROUNDS : ROUNDS;
+async function runCases(benchName, cases, { quick, rounds: asked, node, progress }) {
+  const rounds = quick ? QUICK_ROUNDS : asked;
   progress.begin(cases.reduce((sum, { contenders }) => sum + contenders.length, 0) * rounds);
   const results = [];
   for (const it of cases) {

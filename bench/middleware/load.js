@@ -7,8 +7,8 @@ const { join } = require('node:path');
 const { cores, pinned, pinSelf } = require('./pinning.js');
 
 const CONNECTIONS = 32;
-const WARM_UP_S = 2;
-const SAMPLE_S = 4;
+const WARM_UP_S = 3;
+const SAMPLE_S = 5;
 const QUICK_WARM_UP_S = 1;
 const QUICK_SAMPLE_S = 2;
 
