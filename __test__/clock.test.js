@@ -11,9 +11,10 @@ const { createClock } = require('../lib/clock.js');
 /**
  * A binding whose thread is the test, and an exact clock that moves by `step` with every read.
  *
- * @param {{ step: number, refuse?: 'constructor' | 'cell' | 'engage', copy?: boolean }} options
+ * @param {{ step: number, refuse?: 'constructor' | 'cell' | 'engage', copy?: boolean, held?: number }} options
+ *   `held`: milliseconds that pass inside each `engage`, longer than the thread keeps the cell fresh
  */
-function fake({ step, refuse, copy = false }) {
+function fake({ step, refuse, copy = false, held = 0 }) {
   const seen = { reads: 0, made: 0, engaged: [], cell: new Float64Array(1), refuse };
   const demand = (part) => {
     if (seen.refuse === part) {
@@ -31,10 +32,11 @@ function fake({ step, refuse, copy = false }) {
       return copy ? seen.cell.slice() : seen.cell;
     }
 
-    engage(time) {
+    engage(now) {
       demand('engage');
-      seen.engaged.push(time);
-      seen.cell[0] = time;
+      seen.engaged.push(now);
+      seen.cell[0] = held === 0 ? now : 0;
+      time += held;
     }
   }
   let time = 1000;
@@ -133,6 +135,12 @@ describe('the clock', () => {
       assert.equal(now(), time());
     }
     assert.equal(seen.made, 1);
+  });
+
+  test('asks again where it was held up for so long that the cell was parked before it looked', () => {
+    const { seen, now } = fake({ step: 0.001, held: 200 });
+    read(now, 2000);
+    assert.ok(seen.engaged.length > 1, `${seen.engaged.length} times`);
   });
 
   test('does not fail where there is no thread to be had, and does not ask for it again and again', () => {

@@ -13,6 +13,8 @@ const { performance } = require('node:perf_hooks');
  */
 const MANY = 256;
 const WINDOW = 5;
+/** Milliseconds for which one call keeps the cell fresh. */
+const LEASE = 100;
 
 /**
  * @param {typeof import('./binding.js')} binding
@@ -58,8 +60,9 @@ function createClock(binding, exact = performance) {
       usable = false;
       return;
     }
-    // Where V8 may not map foreign memory (Electron), the array is a copy that never changes.
-    usable = cell[0] !== 0;
+    // Where V8 may not map foreign memory (Electron), the array is a copy that never changes. Where this thread was
+    // held up between the two calls, the lease may have ended: that says nothing.
+    usable = cell[0] !== 0 || exact.now() - time > LEASE / 2;
   }
 
   return { now };

@@ -8,6 +8,8 @@ const ROTATE = 5000;
 /** How far the bridge's reading of the heap may lie from JavaScript's own, taken just before and after it. */
 const TOLERANCE_BYTES = 4 * 1024 * 1024;
 
+const DISTRUSTED = 'V8 called back with something unexpected';
+
 const MINOR = 0;
 const MAJOR = 1;
 const INCREMENTAL = 2;
@@ -75,6 +77,9 @@ function createGcSource(binding, bridgeRefused = noBridge) {
 
   /** Why the bridge does not work here; undefined once it does. */
   function tryBridge() {
+    if (watch.distrusted()) {
+      return DISTRUSTED;
+    }
     try {
       const before = v8.getHeapStatistics();
       const bridge = watch.heap();
@@ -98,7 +103,7 @@ function createGcSource(binding, bridgeRefused = noBridge) {
   function onMajor() {
     if (watch.distrusted() && tier === 'v8') {
       watch.unhook();
-      reason = 'V8 called back with something unexpected';
+      reason = DISTRUSTED;
       tier = 'profiler';
       startProfiler();
     }
@@ -109,7 +114,7 @@ function createGcSource(binding, bridgeRefused = noBridge) {
   function drain() {
     const points = watch.drainPoints();
     if (points.length > 0) {
-      listeners.forEach((listener) => listener(points));
+      listeners.forEach((listener) => tell(listener, points));
     }
   }
 
@@ -174,6 +179,23 @@ function createGcSource(binding, bridgeRefused = noBridge) {
     /** Which tier is in use, and why not the better one. */
     source: () => ({ tier, reason }),
   };
+}
+
+/**
+ * What a user's listener throws is an uncaught exception, as from any emitter, but it comes alone: the other
+ * listeners get their points.
+ *
+ * @param {(points: import('./binding.js').GcPoint[]) => void} listener
+ * @param {import('./binding.js').GcPoint[]} points
+ */
+function tell(listener, points) {
+  try {
+    listener(points);
+  } catch (raised) {
+    process.nextTick(() => {
+      throw raised;
+    });
+  }
 }
 
 module.exports = { createGcSource };

@@ -91,11 +91,13 @@ impl Cell {
     }
 
     /// Writes the time or, after the lease, parks the cell. Returns whether it is still engaged.
-    fn refresh(&self, now: u64) -> bool {
+    fn refresh(&self) -> bool {
         let end = self.lease_end.load(SeqCst);
         if end == 0 {
             return false;
         }
+        // After the load: never earlier than the time that the engagement it belongs to has written.
+        let now = now_ns();
         if now >= end {
             self.lease_end.store(0, SeqCst);
             self.value.store(0, SeqCst);
@@ -117,11 +119,10 @@ fn tick(signal: &Signal) {
         if signal.wait(pause) == Wake::Stop {
             return;
         }
-        let now = now_ns();
         let mut engaged = false;
         CELLS.lock().retain(|cell| {
             cell.upgrade().is_some_and(|cell| {
-                engaged |= cell.refresh(now);
+                engaged |= cell.refresh();
                 true
             })
         });
