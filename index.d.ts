@@ -11,8 +11,9 @@
  * const monitor = createMonitor({ caches: { users } }).start();
  * monitor.on('leak', ({ dimension, growthPerHour }) => console.error(`${dimension} grows`, growthPerHour));
  * const app = express();
- * app.use(monitor.middleware(), monitor.handler()); // GET /metrics, /healthz and /heapwise
+ * app.use(monitor.middleware());
  * app.get('/users/:id', async (req, res) => res.json(await users.getOrLoad(req.params.id, loadUser)));
+ * app.use(monitor.handler()); // GET /metrics, /healthz and /heapwise
  * app.listen(3000);
  * ```
  *
@@ -1359,7 +1360,8 @@ export interface Monitor extends EventEmitter<MonitorEvents> {
  *
  * ```js
  * const monitor = createMonitor({ loop: { blockedThreshold: 50 } }).start();
- * app.use(monitor.middleware(), monitor.handler());
+ * app.use(monitor.middleware()); // before the routes
+ * app.use(monitor.handler()); // behind them, where it costs them nothing, or before them if one takes every path
  * ```
  *
  * @throws {TypeError} `ERR_HEAPWISE_INVALID_ARG_TYPE`, `ERR_HEAPWISE_UNKNOWN_OPTION`

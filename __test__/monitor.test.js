@@ -222,6 +222,40 @@ describe('requests', () => {
     monitor.close();
   });
 
+  it('whose client had gone before they came to the middleware do not stay in flight', async () => {
+    const monitor = createMonitor();
+    const measure = monitor.middleware();
+    const client = new net.Socket();
+    let pass;
+    const passed = new Promise((resolve) => (pass = resolve));
+    const { port } = await serve((req, res) => {
+      res.once('close', () => measure(req, res, pass));
+      client.destroy();
+    });
+    client.connect(port, '127.0.0.1').write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
+    await passed;
+    // Until the event is over, the response may still tell us.
+    await new Promise((resolve) => setImmediate(resolve));
+    const { inFlight, aborted, requests } = monitor.report();
+    assert.deepEqual({ inFlight, aborted, requests }, { inFlight: 0, aborted: 1, requests: 0 });
+    monitor.close();
+  });
+
+  it('are counted once when the middleware is mounted twice with others in between', async () => {
+    const monitor = createMonitor();
+    const app = express();
+    app.use(monitor.middleware());
+    app.use((_req, _res, next) => setTimeout(next, 20));
+    app.use(monitor.middleware());
+    app.get('/', (_req, res) => res.send('x'));
+    const { get } = await serve(app);
+    await Promise.all(Array.from({ length: 10 }, () => get('/')));
+    const { requests, inFlight } = await finished(monitor, 10);
+    assert.deepEqual({ requests, inFlight }, { requests: 10, inFlight: 0 });
+    assert.equal(monitor.latency.count, 10);
+    monitor.close();
+  });
+
   it('are counted once when the middleware is mounted twice', async () => {
     const monitor = createMonitor();
     const app = express();

@@ -17,6 +17,8 @@ const { UsageError } = require('./args.js');
  * @property {string} name unique within its bench
  * @property {import('./measures.js').Measure} measure what the figures are
  * @property {string[]} [flags] of the child's node
+ * @property {(options: { quick: boolean }) => Promise<Figures[]>} [together] measures all contenders at the same time,
+ *   in a process of its own; instead of their `run`
  * @property {Contender[]} contenders the first one is what the others are compared with
  */
 
@@ -25,7 +27,7 @@ const { UsageError } = require('./args.js');
  * @property {string} name unique within its case
  * @property {boolean} [ours] true for heapwise
  * @property {string} [npm] the package whose version the table shows
- * @property {(options: { quick: boolean }) => Promise<Figures>} run measures once, in a process of its own
+ * @property {(options: { quick: boolean }) => Promise<Figures>} [run] measures once, in a process of its own
  */
 
 /**
@@ -33,6 +35,9 @@ const { UsageError } = require('./args.js');
  * @property {number} value in the unit of the measure
  * @property {Record<string, number>} [extras] further columns: the keys of the measure's extras
  */
+
+/** Stands for all contenders of a case where the child's command line names one. */
+const ALL = '*';
 
 const root = join(__dirname, '..');
 
@@ -66,4 +71,4 @@ function selectCases(cases, text) {
   return selected;
 }
 
-module.exports = { benchNames, loadBench, selectCases };
+module.exports = { ALL, benchNames, loadBench, selectCases };

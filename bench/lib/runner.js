@@ -2,6 +2,7 @@
 
 const { execFile } = require('node:child_process');
 const { join } = require('node:path');
+const { ALL } = require('./benches.js');
 const { packageVersion } = require('./environment.js');
 const { median, summarize } = require('./statistics.js');
 
@@ -20,16 +21,27 @@ const TIMEOUT_MS = 120_000;
  */
 async function runCases(benchName, cases, { quick, rounds: asked, node, progress }) {
   const rounds = quick ? QUICK_ROUNDS : asked;
-  progress.begin(cases.reduce((sum, { contenders }) => sum + contenders.length, 0) * rounds);
+  const children = cases.map(({ contenders, together }) => (together === undefined ? contenders.length : 1));
+  progress.begin(children.reduce((sum, count) => sum + count, 0) * rounds);
   const results = [];
   for (const it of cases) {
     /** @type {import('./benches.js').Figures[][]} */
     const figures = it.contenders.map(() => []);
+    const measure = (/** @type {string} */ name) => {
+      progress.step(it.name, name);
+      const args = [...(it.flags ?? []), CHILD, benchName, it.name, name];
+      return runChild(node, quick ? [...args, 'quick'] : args);
+    };
     for (let round = 0; round < rounds; round++) {
-      for (const [i, contender] of it.contenders.entries()) {
-        progress.step(it.name, contender.name);
-        const args = [...(it.flags ?? []), CHILD, benchName, it.name, contender.name];
-        figures[i].push(await runChild(node, quick ? [...args, 'quick'] : args));
+      if (it.together !== undefined) {
+        const all = await measure(ALL);
+        all.forEach((/** @type {import('./benches.js').Figures} */ one, /** @type {number} */ i) =>
+          figures[i].push(one),
+        );
+      } else {
+        for (const [i, { name }] of it.contenders.entries()) {
+          figures[i].push(await measure(name));
+        }
       }
     }
     results.push(caseResult(it, figures));
@@ -40,7 +52,7 @@ async function runCases(benchName, cases, { quick, rounds: asked, node, progress
 /**
  * @param {string} node
  * @param {string[]} args
- * @returns {Promise<import('./benches.js').Figures>}
+ * @returns {Promise<any>} figures of one contender, or of all
  */
 function runChild(node, args) {
   // What the user's shell sets for other purposes must not change the figures.

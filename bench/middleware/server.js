@@ -7,14 +7,14 @@
 
 const express = require('express');
 
-/** What each app has in front of its route. */
+/** What each app has in front of its route; what it returns, if anything, is called once the route is there. */
 const INSTRUMENTS = {
   'bare Express': () => {},
   'heapwise monitor': (app) => {
     const { createMonitor } = require('../..');
     const monitor = createMonitor().start();
     app.use(monitor.middleware());
-    app.use(monitor.handler());
+    return () => app.use(monitor.handler());
   },
   // With what heapwise has too: labels for method and route, and metrics of the process.
   'express-prom-bundle': (app) => {
@@ -25,10 +25,11 @@ const INSTRUMENTS = {
 
 const app = express();
 app.disable('x-powered-by');
-INSTRUMENTS[process.argv[2]](app);
+const behind = INSTRUMENTS[process.argv[2]](app);
 app.get('/greeting', (_req, res) => {
   res.json({ hello: 'world', list: [1, 2, 3] });
 });
+behind?.();
 const server = app.listen(0, '127.0.0.1', () => {
   process.send({ port: server.address().port });
 });

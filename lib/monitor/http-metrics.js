@@ -49,6 +49,8 @@ class HttpMetrics {
   #errors = 0;
   #aborted = 0;
   #dropped = 0;
+  /** As many as there ever were requests in flight at once. @type {Tracker[]} */
+  #trackers = [];
   /** @type {Tracker[]} those that no response has */
   #free = [];
   /** The response that came last and the one that closed last, null while none is in flight. @type {unknown} */
@@ -79,13 +81,13 @@ class HttpMetrics {
    * @param {any} res
    */
   #began(req, res) {
-    // Mounted twice, and the outer one has it already; or the client went before it came to us: no close will come.
-    if (res === this.#newest || read(res, 'destroyed') === true) {
+    // Mounted twice, and the outer one has it already.
+    if (res === this.#newest) {
       return;
     }
     this.#newest = res;
     this.#inFlight++;
-    const tracker = this.#free.pop() ?? new Tracker((it) => this.#closed(it));
+    const tracker = this.#free.pop() ?? this.#newTracker();
     tracker.req = req;
     tracker.res = res;
     tracker.start = performance.now();
@@ -93,13 +95,17 @@ class HttpMetrics {
     res.on('close', tracker.onClose);
   }
 
+  #newTracker() {
+    const tracker = new Tracker((it) => this.#closed(it));
+    this.#trackers.push(tracker);
+    return tracker;
+  }
+
   /** @param {Tracker} tracker */
   #closed(tracker) {
     const elapsed = performance.now() - tracker.start;
     const { req, res } = tracker;
-    tracker.req = null;
-    tracker.res = null;
-    this.#free.push(tracker);
+    this.#release(tracker);
     // Mounted twice with other requests in between: one `close` calls both listeners, that of the outer one first.
     const again = res === this.#lastClosed;
     this.#inFlight--;
@@ -126,6 +132,25 @@ class HttpMetrics {
       this.flush();
     }
     this.#seriesOf(req, res, status).record(elapsed / 1000);
+  }
+
+  /** @param {Tracker} tracker */
+  #release(tracker) {
+    tracker.req = null;
+    tracker.res = null;
+    this.#free.push(tracker);
+  }
+
+  /** Counts those as aborted whose client had gone before they came to us: their `close` was already over. */
+  #sweep() {
+    for (const tracker of this.#trackers) {
+      if (tracker.res?.closed) {
+        tracker.res.off('close', tracker.onClose);
+        this.#release(tracker);
+        this.#inFlight--;
+        this.#aborted++;
+      }
+    }
   }
 
   /**
@@ -208,6 +233,7 @@ class HttpMetrics {
   }
 
   counts() {
+    this.#sweep();
     return {
       requests: this.#requests,
       errors: this.#errors,
