@@ -170,8 +170,8 @@ describe('the clock', () => {
     const { seen, now, time } = fake({ step: 0.001, copy: true });
     for (let i = 0; i < 5000; i++) {
       const before = time();
-      const read = now();
-      assert.ok(read > before && read <= time(), `${before} ${read} ${time()}`);
+      const moment = now();
+      assert.ok(moment > before && moment <= time(), `${before} ${moment} ${time()}`);
     }
     assert.equal(seen.engaged.length, 1, 'one try is enough');
   });
