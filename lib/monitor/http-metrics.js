@@ -49,9 +49,7 @@ class HttpMetrics {
   #errors = 0;
   #aborted = 0;
   #dropped = 0;
-  /** As many as there ever were requests in flight at once. @type {Tracker[]} */
-  #trackers = [];
-  /** @type {Tracker[]} those that no response has */
+  /** Those that no response has. The others are held by their responses alone: one that never closes can go. @type {Tracker[]} */
   #free = [];
   /** The response that came last and the one that closed last, null while none is in flight. @type {unknown} */
   #newest = null;
@@ -81,13 +79,13 @@ class HttpMetrics {
    * @param {any} res
    */
   #began(req, res) {
-    // Mounted twice, and the outer one has it already.
-    if (res === this.#newest) {
+    // Mounted twice, and the outer one has it already; or its client went before it came to us, and no `close` will come.
+    if (res === this.#newest || read(res, 'destroyed') === true) {
       return;
     }
     this.#newest = res;
     this.#inFlight++;
-    const tracker = this.#free.pop() ?? this.#newTracker();
+    const tracker = this.#free.pop() ?? new Tracker((it) => this.#closed(it));
     tracker.req = req;
     tracker.res = res;
     tracker.start = performance.now();
@@ -95,17 +93,13 @@ class HttpMetrics {
     res.on('close', tracker.onClose);
   }
 
-  #newTracker() {
-    const tracker = new Tracker((it) => this.#closed(it));
-    this.#trackers.push(tracker);
-    return tracker;
-  }
-
   /** @param {Tracker} tracker */
   #closed(tracker) {
     const elapsed = performance.now() - tracker.start;
     const { req, res } = tracker;
-    this.#release(tracker);
+    tracker.req = null;
+    tracker.res = null;
+    this.#free.push(tracker);
     // Mounted twice with other requests in between: one `close` calls both listeners, that of the outer one first.
     const again = res === this.#lastClosed;
     this.#inFlight--;
@@ -132,25 +126,6 @@ class HttpMetrics {
       this.flush();
     }
     this.#seriesOf(req, res, status).record(elapsed / 1000);
-  }
-
-  /** @param {Tracker} tracker */
-  #release(tracker) {
-    tracker.req = null;
-    tracker.res = null;
-    this.#free.push(tracker);
-  }
-
-  /** Counts those as aborted whose client had gone before they came to us: their `close` was already over. */
-  #sweep() {
-    for (const tracker of this.#trackers) {
-      if (tracker.res?.closed) {
-        tracker.res.off('close', tracker.onClose);
-        this.#release(tracker);
-        this.#inFlight--;
-        this.#aborted++;
-      }
-    }
   }
 
   /**
@@ -233,7 +208,6 @@ class HttpMetrics {
   }
 
   counts() {
-    this.#sweep();
     return {
       requests: this.#requests,
       errors: this.#errors,
