@@ -44,6 +44,9 @@ describe('options', () => {
     assert.equal(suggestion('maxsize'), 'maxSize');
     assert.equal(suggestion('MAX'), 'max');
     assert.equal(suggestion('TTL'), 'ttl');
+    assert.equal(suggestion('maxx'), 'max', 'one letter too many');
+    assert.equal(suggestion('tll'), 'ttl', 'one letter wrong in a short name');
+    assert.equal(suggestion('tlx'), undefined, 'two letters wrong in a short name');
     assert.equal(suggestion('sizeOff'), 'sizeOf');
     assert.equal(suggestion('size'), 'sizeOf', 'two letters missing');
     assert.equal(suggestion('omEboct'), undefined, 'three letters wrong');

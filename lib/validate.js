@@ -31,7 +31,7 @@ function options(value, owner, known) {
 }
 
 /**
- * The known name that is one or two typing mistakes away, if any.
+ * The known name that is two typing mistakes away at most, one if it is short, if any.
  *
  * @param {string} name
  * @param {readonly string[]} known
@@ -40,7 +40,7 @@ function nearest(name, known) {
   const lower = name.toLowerCase();
   return known.find((candidate) => {
     const other = candidate.toLowerCase();
-    return lower === other || (other.length > 3 && distance(lower, other) <= 2);
+    return distance(lower, other) <= (other.length > 3 ? 2 : 1);
   });
 }
 
