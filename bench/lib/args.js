@@ -2,10 +2,13 @@
 
 const { parseArgs } = require('node:util');
 
+/** A median of fewer says little. */
+const MIN_ROUNDS = 7;
+
 const USAGE = `usage: npm run bench -- NAME [options]
 
   --quick        3 short rounds, to see that it works; nothing is written to bench/results
-  --rounds N     take the median of N rounds, 7 to 99 (default 7): more of them where the machine is noisy
+  --rounds N     take the median of N rounds, ${MIN_ROUNDS} to 99 (default ${MIN_ROUNDS}): more of them where the machine is noisy
   --case TEXT    only the cases whose name contains TEXT; nothing is written either
   --node PATH    measure with another node binary
   --saved        print the results of the last whole run again
@@ -14,7 +17,7 @@ const USAGE = `usage: npm run bench -- NAME [options]
 
 const OPTIONS = /** @type {const} */ ({
   quick: { type: 'boolean', default: false },
-  rounds: { type: 'string', default: '7' },
+  rounds: { type: 'string', default: String(MIN_ROUNDS) },
   case: { type: 'string', default: '' },
   node: { type: 'string', default: process.execPath },
   saved: { type: 'boolean', default: false },
@@ -22,9 +25,6 @@ const OPTIONS = /** @type {const} */ ({
   json: { type: 'boolean', default: false },
   help: { type: 'boolean', short: 'h', default: false },
 });
-
-/** A median of fewer says little. */
-const MIN_ROUNDS = 7;
 
 /** Wrong use of the command line: one line for the user, exit code 2. */
 class UsageError extends Error {}

@@ -21,28 +21,19 @@ const TIMEOUT_MS = 120_000;
  */
 async function runCases(benchName, cases, { quick, rounds: asked, node, progress }) {
   const rounds = quick ? QUICK_ROUNDS : asked;
-  const children = cases.map(({ contenders, together }) => (together === undefined ? contenders.length : 1));
-  progress.begin(children.reduce((sum, count) => sum + count, 0) * rounds);
+  progress.begin(cases.flatMap(children).length * rounds);
   const results = [];
   for (const it of cases) {
     /** @type {import('./benches.js').Figures[][]} */
     const figures = it.contenders.map(() => []);
-    const measure = (/** @type {string} */ name) => {
-      progress.step(it.name, name);
-      const args = [...(it.flags ?? []), CHILD, benchName, it.name, name];
-      return runChild(node, quick ? [...args, 'quick'] : args);
-    };
     for (let round = 0; round < rounds; round++) {
-      if (it.together !== undefined) {
-        const all = await measure(ALL);
-        all.forEach((/** @type {import('./benches.js').Figures} */ one, /** @type {number} */ i) =>
-          figures[i].push(one),
-        );
-      } else {
-        for (const [i, { name }] of it.contenders.entries()) {
-          figures[i].push(await measure(name));
-        }
+      const all = [];
+      for (const child of children(it)) {
+        progress.step(it.name, child);
+        const args = [...(it.flags ?? []), CHILD, benchName, it.name, child];
+        all.push(...(await runChild(node, quick ? [...args, 'quick'] : args)));
       }
+      all.forEach((one, i) => figures[i].push(one));
     }
     results.push(caseResult(it, figures));
   }
@@ -50,9 +41,18 @@ async function runCases(benchName, cases, { quick, rounds: asked, node, progress
 }
 
 /**
+ * What each child process of a round is to measure.
+ *
+ * @param {import('./benches.js').Case} benchCase
+ */
+function children({ contenders, together }) {
+  return together === undefined ? contenders.map(({ name }) => name) : [ALL];
+}
+
+/**
  * @param {string} node
  * @param {string[]} args
- * @returns {Promise<any>} figures of one contender, or of all
+ * @returns {Promise<import('./benches.js').Figures[]>} of one contender, or of all
  */
 function runChild(node, args) {
   // What the user's shell sets for other purposes must not change the figures.
