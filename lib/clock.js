@@ -13,7 +13,7 @@ const { performance } = require('node:perf_hooks');
  */
 const MANY = 256;
 const WINDOW = 5;
-/** Milliseconds for which one call keeps the cell fresh. */
+/** Milliseconds for which one call keeps the cell fresh: `LEASE` of `src/clock/core.rs`. */
 const LEASE = 100;
 
 /**

@@ -102,10 +102,10 @@ class HttpMetrics {
     this.#free.push(tracker);
     // Mounted twice with other requests in between: one `close` calls both listeners, that of the outer one first.
     const again = res === this.#lastClosed;
-    this.#inFlight--;
-    // The last one is let go of: what hangs on it may be large.
-    this.#lastClosed = this.#inFlight === 0 ? null : res;
-    if (this.#inFlight === 0) {
+    this.#lastClosed = res;
+    if (--this.#inFlight === 0) {
+      // What hangs on a response may be large: an idle service keeps none.
+      this.#lastClosed = null;
       this.#newest = null;
     }
     if (again) {
