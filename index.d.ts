@@ -796,7 +796,8 @@ export type GcTier = 'v8' | 'profiler' | 'off';
 /** Options of {@link LeakDetector}. */
 export interface LeakDetectorOptions {
   /**
-   * Milliseconds after the first observation that are not looked at: modules load, caches fill. A number >= 0.
+   * Milliseconds after the first `start()`, or `reset()`, that are not looked at: modules load, caches fill. No
+   * collection is asked for meanwhile. A number >= 0.
    *
    * @default 60_000; 0 looks at everything
    */

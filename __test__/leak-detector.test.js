@@ -1,9 +1,11 @@
 'use strict';
 
 const assert = require('node:assert/strict');
+const { EventEmitter, once } = require('node:events');
 const { describe, it } = require('node:test');
 const binding = require('../lib/binding.js');
 const { createGcSource } = require('../lib/gc.js');
+const { createLeakDetectorClass } = require('../lib/leak-detector.js');
 const { noBridge } = require('../lib/runtime.js');
 const { LeakDetector } = require('..');
 const { runScript } = require('./run-script.js');
@@ -113,6 +115,24 @@ describe('without enough data', () => {
       assert.equal(report.timeToLimit, null);
       assert.equal(report.dimensions.heap.growth, 'short');
     }
+    detector.close();
+  });
+});
+
+describe('collections are asked for', () => {
+  it('once the warm-up is over, not earlier: nobody looks at what they would tell', async () => {
+    const WARMUP = 300;
+    const source = createGcSource(binding);
+    const asked = new EventEmitter();
+    const gc = { ...source, requestGc: () => asked.emit('asked', performance.now()) };
+    const Detector = createLeakDetectorClass({ binding, gc });
+    const detector = new Detector({ warmup: WARMUP, gcInterval: 20 });
+    const begin = performance.now();
+    detector.start();
+    const churn = setInterval(() => Array.from({ length: 2e4 }, (_, i) => ({ i })), 1);
+    const [at] = await once(asked, 'asked');
+    assert.ok(at - begin >= WARMUP);
+    clearInterval(churn);
     detector.close();
   });
 });

@@ -47,6 +47,8 @@ export declare class GcWatch {
 export declare class LeakVerdict {
   /** A verdict without data. */
   constructor(config: LeakConfig)
+  /** The warm-up begins, unless it has begun. */
+  begin(): void
   /** Adds an observation made `age` milliseconds ago: heap, external and array-buffer bytes. */
   push(age: number, heap: number, external: number, arrayBuffers: number): void
   /** Takes over new samples of the resident set and evaluates. Returns `warming`, `steady`, `suspect` or `leak`. */

@@ -37,6 +37,9 @@ function createLeakDetectorClass({ binding, gc }) {
   class LeakDetector extends EventEmitter {
     #verdict;
     #gcInterval;
+    #warmup;
+    /** When the warm-up ends; what is collected before serves nobody. */
+    #warmAt = Infinity;
     #running = false;
     #closed = false;
     /** @type {import('./binding.js').MemorySampler | undefined} */
@@ -56,8 +59,9 @@ function createLeakDetectorClass({ binding, gc }) {
     constructor(options) {
       super();
       const given = validate.options(options, 'LeakDetector', OPTIONS);
+      this.#warmup = validate.number(given.warmup, 'warmup', { default: 60_000, min: 0 });
       this.#verdict = new binding.LeakVerdict({
-        warmup: validate.number(given.warmup, 'warmup', { default: 60_000, min: 0 }),
+        warmup: this.#warmup,
         window: validate.number(given.window, 'window', { default: 120_000, above: 0 }),
         minPoints: validate.number(given.minPoints, 'minPoints', {
           default: 12,
@@ -91,6 +95,7 @@ function createLeakDetectorClass({ binding, gc }) {
       this.#running = true;
       gc.acquire();
       gc.listen(this.#onMajor);
+      this.#begin();
       this.#lastMajor = performance.now();
       if (this.#gcInterval > 0) {
         // Twice per interval, so that a collection comes at most half an interval late.
@@ -124,6 +129,10 @@ function createLeakDetectorClass({ binding, gc }) {
     reset() {
       this.#assertOpen();
       this.#verdict.reset();
+      this.#warmAt = Infinity;
+      if (this.#running) {
+        this.#begin();
+      }
       this.#announced = 'warming';
       this.#leakSince = null;
     }
@@ -136,6 +145,11 @@ function createLeakDetectorClass({ binding, gc }) {
       }
       this.#evaluate();
       return this.#report();
+    }
+
+    #begin() {
+      this.#verdict.begin();
+      this.#warmAt = Math.min(this.#warmAt, performance.now() + this.#warmup);
     }
 
     #assertOpen() {
@@ -159,11 +173,15 @@ function createLeakDetectorClass({ binding, gc }) {
     }
 
     #collectIfQuiet() {
+      const now = performance.now();
+      if (now < this.#warmAt) {
+        return;
+      }
       // The median: one collection that had to wait for a core says nothing about the others.
       const { p50 } = gc.pauses('major').summary();
       const interval = Math.max(this.#gcInterval, p50 / GC_SHARE);
       // Half a period of slack, or a timer that is early by a millisecond would skip every second turn.
-      const due = performance.now() - this.#lastMajor >= interval - this.#gcInterval / 4;
+      const due = now - this.#lastMajor >= interval - this.#gcInterval / 4;
       if (due && Math.abs(v8.getHeapStatistics().used_heap_size - this.#lastUsed) >= WORTH_COLLECTING) {
         gc.requestGc();
       }

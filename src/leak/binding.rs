@@ -98,6 +98,12 @@ impl LeakVerdict {
         Self { detector: Detector::new(config), seen: 0, since: now_ns() }
     }
 
+    /// The warm-up begins, unless it has begun.
+    #[napi(catch_unwind)]
+    pub fn begin(&mut self) {
+        self.detector.begin(now_ns() as f64 / 1e9);
+    }
+
     /// Adds an observation made `age` milliseconds ago: heap, external and array-buffer bytes.
     #[napi(catch_unwind)]
     pub fn push(&mut self, age: f64, heap: f64, external: f64, array_buffers: f64) {

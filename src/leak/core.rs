@@ -24,7 +24,7 @@ use super::{
 pub struct Config {
     /// Confidence of test and interval; 0.5 to 0.9999.
     pub confidence: f64,
-    /// Seconds after the first point that are not looked at.
+    /// Seconds after the beginning (or the first point, if nobody said when that was) that are not looked at.
     pub warmup: f64,
     /// Seconds that one window spans; three of them must rise one after the other. Longer than the program's own
     /// cycles (sweeps, batches), or these look like leaks.
@@ -162,10 +162,15 @@ impl Detector {
         }
     }
 
+    /// The warm-up begins, unless it has begun.
+    pub fn begin(&mut self, at: f64) {
+        self.start.get_or_insert(at);
+    }
+
     /// Adds an observation.
     pub fn push(&mut self, dimension: Dimension, point: Point) {
-        let start = *self.start.get_or_insert(point.at);
-        if point.at < start + self.config.warmup {
+        self.begin(point.at);
+        if self.start.is_some_and(|start| point.at < start + self.config.warmup) {
             return;
         }
         if let Some(series) = self.series.get_mut(dimension as usize) {

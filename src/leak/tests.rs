@@ -128,6 +128,24 @@ fn a_leak_that_is_mended_is_taken_back() {
 }
 
 #[test]
+fn the_warm_up_counts_from_the_beginning_and_else_from_the_first_point() {
+    let kept = |begin: Option<f64>| {
+        let mut detector = Detector::new(CONFIG);
+        if let Some(at) = begin {
+            detector.begin(at);
+            detector.begin(at + 5.0);
+        }
+        for at in [109.0, 110.0, 118.0, 119.0] {
+            detector.push(Dimension::Heap, Point { at, bytes: MB });
+        }
+        detector.evaluate();
+        detector.assessments()[0].points
+    };
+    assert_eq!(kept(Some(100.0)), 3);
+    assert_eq!(kept(None), 1);
+}
+
+#[test]
 fn too_little_data_is_warming_and_never_a_verdict() {
     let (states, _) = run(CONFIG, 60.0, 5.0, |t| t * 1e6);
     assert!(states.iter().all(|state| *state == State::Warming), "{states:?}");
