@@ -1,8 +1,9 @@
 'use strict';
 
 const assert = require('node:assert/strict');
-const { once } = require('node:events');
+const { EventEmitter, once } = require('node:events');
 const http = require('node:http');
+const http2 = require('node:http2');
 const net = require('node:net');
 const { after, describe, it } = require('node:test');
 const express = require('express');
@@ -263,6 +264,86 @@ describe('requests', () => {
     );
     assert.equal(code, 0, stderr);
     assert.equal(stdout.trim(), '99', 'all but the latest');
+  });
+
+  it('whose client goes during the second one of a connection are one whole and one aborted', async () => {
+    const monitor = createMonitor();
+    const arrived = new EventEmitter();
+    const app = express();
+    app.use(monitor.middleware());
+    app.get('/fast', (_req, res) => res.send('x'));
+    app.get('/slow', () => arrived.emit('slow'));
+    const { port } = await serve(app);
+    const socket = net.connect(port, '127.0.0.1');
+    socket.write('GET /fast HTTP/1.1\r\nHost: x\r\n\r\n');
+    await once(socket, 'data');
+    socket.write('GET /slow HTTP/1.1\r\nHost: x\r\n\r\n');
+    await once(arrived, 'slow');
+    assert.equal(monitor.report().inFlight, 1);
+    socket.destroy();
+    const { requests, aborted } = await finished(monitor, 2);
+    assert.deepEqual({ requests, aborted }, { requests: 1, aborted: 1 });
+    monitor.close();
+  });
+
+  it('that wait behind others on their connection are all counted, once each', async () => {
+    const monitor = createMonitor();
+    const app = express();
+    app.use(monitor.middleware());
+    // The later ones come to the second mount when the first one has been answered.
+    app.use((_req, _res, next) => setImmediate(next));
+    app.use(monitor.middleware());
+    const answers = [];
+    app.get('/:n', (_req, res) => {
+      answers.push(() => res.send('x'));
+      if (answers.length === 3) {
+        answers.toReversed().forEach((answer) => answer());
+      }
+    });
+    const { port } = await serve(app);
+    const socket = net.connect(port, '127.0.0.1');
+    socket.write([1, 2, 3].map((n) => `GET /${n} HTTP/1.1\r\nHost: x\r\n\r\n`).join(''));
+    const { requests, aborted } = await finished(monitor, 3);
+    assert.deepEqual({ requests, aborted }, { requests: 3, aborted: 0 });
+    socket.destroy();
+    monitor.close();
+  });
+
+  it('are counted by each of two monitors', async () => {
+    const monitors = [createMonitor(), createMonitor()];
+    const app = express();
+    monitors.forEach((monitor) => app.use(monitor.middleware()));
+    app.get('/', (_req, res) => res.send('x'));
+    const { get } = await serve(app);
+    await get('/');
+    await get('/');
+    for (const monitor of monitors) {
+      const { requests, routes } = await finished(monitor, 2);
+      assert.equal(requests, 2);
+      assert.equal(routes[0].route, '/');
+      monitor.close();
+    }
+  });
+
+  it('over HTTP/2 are counted, whole and aborted ones', async () => {
+    const monitor = createMonitor();
+    const measure = monitor.middleware();
+    const arrived = new EventEmitter();
+    const server = http2.createServer((req, res) =>
+      measure(req, res, () => (req.url === '/slow' ? arrived.emit('slow') : res.end('x'))),
+    );
+    servers.add(server.listen(0, '127.0.0.1'));
+    await once(server, 'listening');
+    const client = http2.connect(`http://127.0.0.1:${server.address().port}`);
+    await once(client.request({ ':path': '/fast' }).resume(), 'close');
+    const slow = client.request({ ':path': '/slow' });
+    slow.on('error', () => {});
+    await once(arrived, 'slow');
+    slow.close(http2.constants.NGHTTP2_CANCEL);
+    const { requests, aborted } = await finished(monitor, 2);
+    client.destroy();
+    assert.deepEqual({ requests, aborted }, { requests: 1, aborted: 1 });
+    monitor.close();
   });
 
   it('are counted once when the middleware is mounted twice with others in between', async () => {

@@ -1,6 +1,7 @@
 'use strict';
 
-const { performance } = require('node:perf_hooks');
+const { read } = require('./read.js');
+const { RequestsInFlight } = require('./requests-in-flight.js');
 
 /** Label of requests that no route matched. Their paths are whatever a scanner makes up, so they are not labels. */
 const UNMATCHED = '(unmatched)';
@@ -16,24 +17,9 @@ const ROUTE = Symbol('heapwise.route');
 const BATCH = 1024;
 
 /**
- * Reads a property of a request or response. Express changes the prototype of both and then adds properties, which up
- * to V8 12 gives each of them a hidden class of its own: an inline cache misses at every read, and a miss costs more
- * than a look-up that has no cache.
- *
- * @type {(object: any, key: string | symbol) => any}
- */
-const read =
-  Number.parseInt(process.versions.v8, 10) < 13
-    ? Reflect.get
-    : (object, key) => /** @type {any} */ (object)[key];
-
-/**
  * Latency of HTTP requests, by method, route template and status code.
  *
- * No object and no closure is created per request: what is known of a request in flight lies in a `Tracker`, which
- * serves one response after another. Nothing is written into the response, since a new property gives it, up to V8 12,
- * yet another hidden class (30,000 instructions of a request's 600,000 on Node 20). No call into Rust either: latencies
- * are gathered in a typed array.
+ * No object and no closure is created per request, and no call into Rust: latencies are gathered in a typed array.
  */
 class HttpMetrics {
   /** @type {Map<string, Series>} */
@@ -44,17 +30,10 @@ class HttpMetrics {
   #latency;
   #batch = new Float64Array(BATCH);
   #gathered = 0;
-  #inFlight = 0;
+  #inFlight = new RequestsInFlight((req, res, elapsed) => this.#finished(req, res, elapsed));
   #requests = 0;
   #errors = 0;
-  #aborted = 0;
   #dropped = 0;
-  /** Those that no response has. The others are held by their responses alone: one that never closes can go. @type {Tracker[]} */
-  #free = [];
-  /** The response that came last and the one that closed last, null while none is in flight. @type {unknown} */
-  #newest = null;
-  /** @type {unknown} */
-  #lastClosed = null;
 
   /**
    * @param {import('../binding.js').NativeHistogram} latency in milliseconds
@@ -67,9 +46,9 @@ class HttpMetrics {
 
   /** @returns {(req: any, res: any, next: () => void) => void} */
   middleware() {
-    const metrics = this;
+    const inFlight = this.#inFlight;
     return function heapwise(req, res, next) {
-      metrics.#began(req, res);
+      inFlight.began(req, res);
       next();
     };
   }
@@ -77,45 +56,9 @@ class HttpMetrics {
   /**
    * @param {any} req
    * @param {any} res
+   * @param {number} elapsed
    */
-  #began(req, res) {
-    // Mounted twice, and the outer one has it already; or its client went before it came to us, and no `close` will come.
-    if (res === this.#newest || read(res, 'destroyed') === true) {
-      return;
-    }
-    this.#newest = res;
-    this.#inFlight++;
-    const tracker = this.#free.pop() ?? new Tracker((it) => this.#closed(it));
-    tracker.req = req;
-    tracker.res = res;
-    tracker.start = performance.now();
-    // `close` comes exactly once for each response, finished or aborted; `finish` never comes for an aborted one.
-    res.on('close', tracker.onClose);
-  }
-
-  /** @param {Tracker} tracker */
-  #closed(tracker) {
-    const elapsed = performance.now() - tracker.start;
-    const { req, res } = tracker;
-    tracker.req = null;
-    tracker.res = null;
-    this.#free.push(tracker);
-    // Mounted twice with other requests in between: one `close` calls both listeners, that of the outer one first.
-    const again = res === this.#lastClosed;
-    this.#lastClosed = res;
-    if (--this.#inFlight === 0) {
-      // What hangs on a response may be large: an idle service keeps none.
-      this.#lastClosed = null;
-      this.#newest = null;
-    }
-    if (again) {
-      return;
-    }
-    if (!res.writableFinished) {
-      // How long a client was willing to wait is not how long an answer took.
-      this.#aborted++;
-      return;
-    }
+  #finished(req, res, elapsed) {
     this.#requests++;
     const status = read(res, 'statusCode');
     if (status >= 500) {
@@ -211,24 +154,11 @@ class HttpMetrics {
     return {
       requests: this.#requests,
       errors: this.#errors,
-      aborted: this.#aborted,
-      inFlight: this.#inFlight,
+      // How long a client was willing to wait is not how long an answer took.
+      aborted: this.#inFlight.aborted,
+      inFlight: this.#inFlight.count,
       droppedLabelSets: this.#dropped,
     };
-  }
-}
-
-/** One request in flight after another: made once for each that there was at the same time. */
-class Tracker {
-  /** @type {any} */
-  req = null;
-  /** @type {any} */
-  res = null;
-  start = -0.5;
-
-  /** @param {(tracker: Tracker) => void} closed */
-  constructor(closed) {
-    this.onClose = () => closed(this);
   }
 }
 
