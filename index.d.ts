@@ -65,6 +65,8 @@ export type HeapwiseErrorCode =
   | 'ERR_HEAPWISE_HISTOGRAM_MERGE'
   /** The bytes are not what `encode()` wrote. `TypeError` */
   | 'ERR_HEAPWISE_HISTOGRAM_DECODE'
+  /** The file of `reportTo` cannot be opened. `Error` */
+  | 'ERR_HEAPWISE_REPORT_FILE'
   /** The system refused something that is needed, such as a thread. `Error` */
   | 'ERR_HEAPWISE_UNSUPPORTED'
   /** No Prometheus client is installed. `Error` */
@@ -662,6 +664,30 @@ export interface EventLoopMonitorOptions {
    * @default 100
    */
   blockedThreshold?: number | undefined;
+
+  /**
+   * Whether the stack of a blocked turn is captured, while it is blocked. It costs nothing until then, and about 0.1 ms
+   * of the blocked thread each time. {@link EventLoopStats.stacks} says whether it can be had.
+   *
+   * @default true
+   */
+  captureStack?: boolean | undefined;
+
+  /**
+   * Milliseconds from one captured stack to the next at least: blocks in between have none. A number >= 0.
+   *
+   * @default 1000; 0 captures each
+   */
+  stackInterval?: number | undefined;
+
+  /**
+   * Where a line about each block is written while it lasts, by a thread of its own, so that a process that never runs
+   * JavaScript again leaves its evidence: `'stderr'`, or the path of a file to append to. The line comes 25 ms after
+   * the threshold, if the block lasts as long: the time that a stack may take.
+   *
+   * @default undefined: nowhere
+   */
+  reportTo?: string | undefined;
 }
 
 /**
@@ -676,9 +702,13 @@ export interface EventLoopStats {
   source: LoopSource;
   /** Why not by `libuv`; null where it is. */
   reason: string | null;
+  /** How the stack of a blocked turn is captured: `v8` by an interrupt of V8; `none` not at all. */
+  stacks: 'v8' | 'none';
+  /** Why not by `v8`; null where it is. */
+  stacksReason: string | null;
   /** Whether the monitor runs. */
   running: boolean;
-  /** Milliseconds since the last start; after a stop those from start to stop. */
+  /** Milliseconds that the monitor has run, over all starts. */
   elapsed: number;
   /** Turns of the loop, over all starts; with `timer` its ticks. Count. */
   turns: number;
@@ -697,25 +727,109 @@ export interface EventLoopStats {
 
 /** How much of the time the loop was busy. */
 export interface LoopUtilization {
-  /** Share of the time since the last start that the loop was not waiting for events, 0 to 1. */
+  /** Share of the time that the loop was not waiting for events, 0 to 1. */
   utilization: number;
   /** That time in milliseconds. */
   active: number;
   /** The rest, in milliseconds. */
   idle: number;
+  /**
+   * How much of `active` was garbage collection, in milliseconds. null where collections do not come from V8's own
+   * callbacks ({@link GcTier} `v8`).
+   */
+  gc: number | null;
+}
+
+/** What happened in a loop over a stretch of time. Times in milliseconds. */
+export interface LoopReading extends LoopUtilization {
+  /** How long it was. */
+  elapsed: number;
+  /** Turns that ended in it. Count. */
+  turns: number;
+  /** Those that reached the threshold. Count. */
+  blocked: number;
+  /** How long its turns held the thread: see {@link EventLoopMonitor.histogram}. */
+  iterations: Histogram;
+  /** What an event waited that came at a random moment of it: see {@link EventLoopMonitor.delay}. */
+  delay: Histogram;
+}
+
+/** A stretch of time that begins when the window is made. Each reader has one of its own and disturbs no other. */
+export interface LoopWindow {
+  /**
+   * What happened since the window began.
+   *
+   * @throws {TypeError} `ERR_HEAPWISE_HISTOGRAM_MERGE` if the monitor's histogram was reset meanwhile
+   */
+  read(): LoopReading;
+
+  /** As `read`; the window then begins anew. */
+  next(): LoopReading;
+}
+
+/**
+ * The phase of the loop that called the blocking function, as far as the outermost frame of its stack tells. `poll`:
+ * callbacks of sockets, files, DNS. `check`: `setImmediate`. `microtasks`: promise jobs and `process.nextTick`.
+ * `startup`: the main script, before the loop runs.
+ */
+export type LoopPhase = 'startup' | 'timers' | 'poll' | 'check' | 'microtasks';
+
+/** One frame of a stack, at its place in the original source if the process runs with `--enable-source-maps`. */
+export interface StackFrame {
+  /** null for an anonymous function and a module's top level. */
+  functionName: string | null;
+  /** Path, `file:` URL or `node:` name of the script; null for some evaluated code. */
+  fileName: string | null;
+  /** From 1. */
+  line: number;
+  /** From 1. */
+  column: number;
 }
 
 /** A turn of the loop that took too long. */
 export interface BlockedEvent {
-  /** How long it held the thread, in milliseconds. */
+  /** Unique in the process; 0 where the loop is measured by a timer. */
+  id: number;
+  /** The thread whose loop it was, as `worker_threads.threadId`; 0 is the main thread. */
+  threadId: number;
+  /** How long it held the thread, or has held it so far, in milliseconds. */
   duration: number;
   /**
    * How much of it went into garbage collection, in milliseconds. null where collections do not come from V8's own
    * callbacks ({@link GcTier} `v8`), because other figures come too late to tell, and with the `timer` source.
    */
   gc: number | null;
-  /** When it was reported, just after its end: `Date.now()`, milliseconds since the Unix epoch. */
-  end: number;
+  /** When it began: milliseconds since the Unix epoch. */
+  start: number;
+  /** When it ended: milliseconds since the Unix epoch; null while it lasts. */
+  end: number | null;
+  /** Whether it is over. Always true in events. */
+  ended: boolean;
+  /**
+   * Whether a native call held the thread when the stack was asked for. The frames, if there are any, are then those
+   * just after the call had returned.
+   */
+  native: boolean;
+  /** The phase of the loop; null without a stack, and where none of Node's own functions is at its end. */
+  phase: LoopPhase | null;
+  /** The stack when the threshold was passed, innermost frame first, 64 at most; null if there is none. */
+  frames: StackFrame[] | null;
+  /** The same as text, as in an error's `stack` below its first line. */
+  stack: string | null;
+  /** Why there is no stack; null where there is one. */
+  stackReason: string | null;
+}
+
+/** Pauses of garbage collection by kind, as `perf_hooks` names them. */
+export interface GcPauses {
+  /** The young generation. */
+  minor: Histogram;
+  /** The whole heap. */
+  major: Histogram;
+  /** Steps of incremental marking. */
+  incremental: Histogram;
+  /** Weak callbacks. */
+  weakCallbacks: Histogram;
 }
 
 /** Events of {@link EventLoopMonitor}. */
@@ -730,7 +844,7 @@ export interface EventLoopMonitorEvents {
  *
  * ```js
  * const monitor = new EventLoopMonitor({ blockedThreshold: 50 }).start();
- * monitor.on('blocked', ({ duration, gc }) => console.warn(`blocked for ${duration} ms, ${gc} of it collecting`));
+ * monitor.on('blocked', ({ duration, stack }) => console.warn(`blocked for ${duration} ms\n${stack}`));
  * ```
  */
 export class EventLoopMonitor extends EventEmitter<EventLoopMonitorEvents> {
@@ -741,23 +855,49 @@ export class EventLoopMonitor extends EventEmitter<EventLoopMonitorEvents> {
   constructor(options?: EventLoopMonitorOptions);
 
   /**
-   * The same turns as `stats().lag`, in milliseconds, from 1 ns to 1 h with three digits. Live, and kept over a
-   * stop: for a window use `snapshot` and `since`. A `reset` affects every reader.
+   * The latest blocked turns of all threads of the process that have a monitor, 128 at most, oldest first. Those in
+   * progress are among them, so another thread can see why the main thread does not answer.
+   */
+  static blocks(): BlockedEvent[];
+
+  /**
+   * How long each turn held the thread: the same as `stats().lag`, in milliseconds, from 1 ns to 1 h with three digits.
+   * Live, and kept over a stop: for a window use `window`, or `snapshot` and `since`. A `reset` affects every reader.
    */
   readonly histogram: Histogram;
 
   /**
-   * Begins to measure; counters begin at 0. Does nothing while it runs.
+   * What an event waits for the loop that comes at a random moment, in milliseconds: nothing while the loop is idle, the
+   * rest of the turn while it is not. So a turn counts by its length, and a single block of a second among a million
+   * turns of a microsecond shows. A copy as of now, which holds one value for each microsecond since the start.
+   */
+  readonly delay: Histogram;
+
+  /** Pauses of garbage collection in this thread by kind, in milliseconds. Live; all monitors of a thread share them. */
+  readonly gc: GcPauses;
+
+  /**
+   * Begins to measure, with what is left of the turn in progress. Does nothing while it runs.
    *
-   * @throws {Error} `ERR_HEAPWISE_MONITOR_CLOSED`
+   * @throws {Error} `ERR_HEAPWISE_MONITOR_CLOSED`; `ERR_HEAPWISE_REPORT_FILE` when the file of `reportTo` cannot be
+   *   opened
    */
   start(): this;
 
   /** Ends measuring. What was measured stays readable. */
   stop(): this;
 
-  /** How much of the time since the last start the loop was busy. */
-  utilization(): LoopUtilization;
+  /**
+   * How much of the time the loop was busy, over all starts.
+   *
+   * @param earlier what an earlier call returned: the time since then
+   * @throws {TypeError} `ERR_HEAPWISE_INVALID_ARG_TYPE`
+   * @throws {RangeError} `ERR_HEAPWISE_INVALID_ARG_VALUE`
+   */
+  utilization(earlier?: LoopUtilization): LoopUtilization;
+
+  /** A window that begins now. */
+  window(): LoopWindow;
 
   /** The figures now. */
   stats(): EventLoopStats;

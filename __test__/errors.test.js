@@ -31,6 +31,7 @@ const CONTRACT = {
   ERR_HEAPWISE_HISTOGRAM_RANGE: [RangeError, 'lowest must be above 0'],
   ERR_HEAPWISE_HISTOGRAM_MERGE: [TypeError, 'the histograms differ'],
   ERR_HEAPWISE_HISTOGRAM_DECODE: [TypeError, 'not an encoded histogram: too short'],
+  ERR_HEAPWISE_REPORT_FILE: [Error, '/nowhere/x.log: No such file or directory (os error 2)'],
   ERR_HEAPWISE_UNSUPPORTED: [Error, 'the runtime is bun, not Node.js'],
   ERR_HEAPWISE_PROMETHEUS_MISSING: [Error],
   ERR_HEAPWISE_DUPLICATE_NAME: [RangeError, 'cache', 'users'],

@@ -57,6 +57,12 @@ describe('EventLoopMonitor refuses', () => {
     ['x', TypeError, 'ERR_HEAPWISE_INVALID_ARG_TYPE'],
     [{ blockedTreshold: 5 }, TypeError, 'ERR_HEAPWISE_UNKNOWN_OPTION'],
     [{ blockedThreshold: '100' }, TypeError, 'ERR_HEAPWISE_INVALID_ARG_TYPE'],
+    [{ captureStack: 1 }, TypeError, 'ERR_HEAPWISE_INVALID_ARG_TYPE'],
+    [{ stackInterval: '1s' }, TypeError, 'ERR_HEAPWISE_INVALID_ARG_TYPE'],
+    [{ stackInterval: -1 }, RangeError, 'ERR_HEAPWISE_INVALID_ARG_VALUE'],
+    [{ reportTo: 2 }, TypeError, 'ERR_HEAPWISE_INVALID_ARG_TYPE'],
+    [{ reportTo: '' }, RangeError, 'ERR_HEAPWISE_INVALID_ARG_VALUE'],
+    [{ reportTo: 'a\0b' }, RangeError, 'ERR_HEAPWISE_INVALID_ARG_VALUE'],
     ...[0, -1, NaN, Infinity, 3_600_001].map((blockedThreshold) => [
       { blockedThreshold },
       RangeError,
@@ -101,6 +107,27 @@ describe('a block is measured in whole', () => {
   }
 });
 
+describe('a block at an edge of measuring is measured', () => {
+  it('right after the start, in the same turn', async () => {
+    const monitor = new EventLoopMonitor({ blockedThreshold: 40 }).start();
+    const seen = once(monitor, 'blocked');
+    block(50);
+    const [{ duration }] = await seen;
+    monitor.close();
+    assert.ok(duration >= 49.9, `${duration} ms`);
+  });
+
+  it('right before the stop, in the same turn', async () => {
+    const monitor = new EventLoopMonitor({ blockedThreshold: 40 }).start();
+    await immediate();
+    block(50);
+    monitor.stop();
+    assert.ok(monitor.histogram.max >= 49.9);
+    assert.equal(monitor.stats().blocked, 1);
+    monitor.close();
+  });
+});
+
 describe('waiting is not lag', () => {
   it('the sum of the turns is the time that the loop was active', async () => {
     const monitor = new EventLoopMonitor().start();
@@ -134,6 +161,24 @@ describe('waiting is not lag', () => {
     assert.ok(active >= 50 && idle >= 100);
   });
 
+  it('utilization since an earlier one is that of the time between', async () => {
+    const monitor = new EventLoopMonitor().start();
+    block(100);
+    await timeout(1);
+    const earlier = monitor.utilization();
+    await timeout(60);
+    const since = monitor.utilization(earlier);
+    monitor.close();
+    assert.ok(since.idle >= 50 && since.active < 50, JSON.stringify(since));
+    assert.ok(Math.abs(since.utilization - since.active / (since.active + since.idle)) < 1e-9);
+    for (const wrong of [1, null, 'x', {}, { active: 1 }, { active: '1', idle: 2 }]) {
+      assert.throws(() => monitor.utilization(wrong), { code: 'ERR_HEAPWISE_INVALID_ARG_TYPE' });
+    }
+    assert.throws(() => monitor.utilization({ active: -1, idle: 2 }), {
+      code: 'ERR_HEAPWISE_INVALID_ARG_VALUE',
+    });
+  });
+
   it('an idle loop is not woken', async () => {
     // Two equal scripts, one of them monitored: the loop turns equally often.
     const loops = async (start) => {
@@ -155,6 +200,51 @@ describe('waiting is not lag', () => {
         `${loopCount} turns, ${without.loopCount} without`,
       );
     }
+  });
+});
+
+describe('a window', () => {
+  it('holds what happened since its beginning, and disturbs no other', async () => {
+    const monitor = new EventLoopMonitor({ blockedThreshold: 30 }).start();
+    await immediate();
+    block(50);
+    await immediate();
+    const [mine, yours] = [monitor.window(), monitor.window()];
+    await timeout(30);
+    block(40);
+    await immediate();
+    const first = mine.next();
+    assert.equal(first.blocked, 1);
+    assert.equal(first.iterations.count, first.turns);
+    assert.ok(first.iterations.max >= 39.9 && first.iterations.max < 50, `${first.iterations.max}`);
+    assert.ok(Math.abs(first.elapsed - first.active - first.idle) < 1e-6);
+    assert.ok(first.active >= 40 && first.idle >= 20, `${first.active}, ${first.idle}`);
+    const second = mine.read();
+    assert.equal(second.blocked, 0);
+    assert.ok(second.active < 30);
+    assert.equal(yours.read().blocked, 1);
+    assert.equal(monitor.stats().blocked, 2);
+    monitor.histogram.reset();
+    assert.throws(() => yours.read(), { code: 'ERR_HEAPWISE_HISTOGRAM_MERGE' });
+    monitor.close();
+  });
+
+  it('shows a rare block by its length among many short turns', async () => {
+    const monitor = new EventLoopMonitor().start();
+    await immediate();
+    const window = monitor.window();
+    for (let i = 0; i < 2000; i++) {
+      await immediate();
+    }
+    block(200);
+    await immediate();
+    const { iterations, delay, elapsed } = window.read();
+    monitor.close();
+    assert.ok(iterations.percentile(99) < 50, 'one turn of 2000');
+    // Arrivals in the block wait 100 ms in the mean, and they are most of all.
+    const share = 200 / elapsed;
+    assert.ok(delay.mean >= 0.9 * share * 100, `${delay.mean} ms, of which ${share} in the block`);
+    assert.ok(Math.abs(delay.count - elapsed * 1000) < 0.02 * elapsed * 1000, 'one for each microsecond');
   });
 });
 
@@ -240,7 +330,7 @@ describe('several monitors', () => {
 
 describe('where the probe cannot be used', () => {
   const gc = createGcSource(binding);
-  const { view } = createHistogramClass(binding);
+  const histograms = createHistogramClass(binding);
 
   /** A monitor class on a binding whose probe is replaced by one that does nothing but what is given. */
   function withProbe(given, probeRefused = () => undefined) {
@@ -251,7 +341,7 @@ describe('where the probe cannot be used', () => {
       stop = () => {};
       counters = given.counters;
     }
-    return createEventLoopMonitorClass({ binding: { ...binding, LoopProbe }, gc, view, probeRefused });
+    return createEventLoopMonitorClass({ binding: { ...binding, LoopProbe }, gc, histograms, probeRefused });
   }
 
   async function seesABlock(Monitor, reason) {
@@ -294,8 +384,9 @@ describe('where the probe cannot be used', () => {
         counters: () => ({
           turns: 0,
           blocked: 0,
-          utilization: 0,
           elapsed: 0,
+          active: 0,
+          gc: 0,
           idle: performance.nodeTiming.idleTime,
         }),
       }),
@@ -305,7 +396,7 @@ describe('where the probe cannot be used', () => {
   it('an idle time that is not what Node says is not believed', async () => {
     await timeout(20);
     await seesABlock(
-      withProbe({ counters: () => ({ turns: 9, blocked: 0, utilization: 0, elapsed: 9, idle: 1e9 }) }),
+      withProbe({ counters: () => ({ turns: 9, blocked: 0, elapsed: 9, active: 0, gc: 0, idle: 1e9 }) }),
       /idle time/,
     );
   });

@@ -66,15 +66,15 @@ export declare class LoopProbe {
   /** A probe that is not running. */
   constructor()
   /**
-   * Puts the probe on this environment's loop. `threshold` in milliseconds; `on_blocked(duration, gc)`, both in
-   * milliseconds, is called as soon as JavaScript runs again. Throws where the loop is not libuv's.
+   * Puts the probe on this environment's loop. `on_blocked(block, duration, gc)`, times in milliseconds, is called as
+   * soon as JavaScript runs again. Throws where the loop is not libuv's, and when the report's file cannot be opened.
    */
-  start(threshold: number, gc: GcWatch | undefined | null, onBlocked: (arg0: number, arg1: number) => void): void
+  start(options: ProbeOptions, gc: GcWatch | undefined | null, onBlocked: (arg0: number, arg1: number, arg2: number) => void): void
   /** Takes the probe off the loop. What was measured stays. */
   stop(): void
   /** Busy time of the turns, in milliseconds; grows while the probe runs. */
   histogram(): NativeHistogram
-  /** The counters since the last start. */
+  /** The counters since the last start, until the stop if there was one. */
   counters(): LagCounters
 }
 
@@ -102,6 +102,8 @@ export declare class NativeHistogram {
   summary(): HistogramSummary
   /** For each bound the number of values at or below it. */
   countsAtOrBelow(bounds: Array<number>): Array<number>
+  /** What arrivals wait at random moments, one per `tick`: see the core. */
+  waits(free: number, tick: number): NativeHistogram
   /** Adds the other histogram's values. */
   merge(other: NativeHistogram): void
   /** A copy as of now. */
@@ -127,6 +129,12 @@ export interface BridgeHeap {
   /** Bytes that V8 knows of outside its heap, array buffers included. */
   external: number
 }
+
+/**
+ * The frames of the caller through the bridge, to be compared with an error's stack before they are believed. Throws
+ * where there is no bridge.
+ */
+export declare function captureStack(): Array<LoopFrame>
 
 /** One point of the live set, as JavaScript reads it. */
 export interface GcPoint {
@@ -164,17 +172,19 @@ export interface HistogramSummary {
   p999: number
 }
 
-/** Counters of a probe. */
+/** Counters of a probe since its start. Times in milliseconds. */
 export interface LagCounters {
   /** Turns measured. */
   turns: number
   /** Turns that reached the threshold. */
   blocked: number
-  /** Share of the time since the start that the loop was not waiting, 0 to 1. */
-  utilization: number
-  /** Milliseconds since the start that `utilization` is over. */
+  /** Time since the start. */
   elapsed: number
-  /** The loop's idle time so far, milliseconds; to compare with what Node says itself. -1 when not running. */
+  /** Of it, time in which the loop was not waiting. */
+  active: number
+  /** Of that, garbage collection. */
+  gc: number
+  /** The loop's idle time so far; to compare with what Node says itself. -1 when not running. */
   idle: number
 }
 
@@ -216,6 +226,46 @@ export interface LeakDimension {
   varianceFactor: number
 }
 
+/** One of them; `null` if it is not among them any more. */
+export declare function loopBlock(id: number): LoopBlock | null
+
+/** A blocked turn. Times in milliseconds. */
+export interface LoopBlock {
+  /** Unique in the process. */
+  id: number
+  /** Node's number of the thread. */
+  thread: number
+  /** Since it began. */
+  age: number
+  /** How long it lasted, or has lasted so far. */
+  duration: number
+  /** How much of it was garbage collection. */
+  gc: number
+  /** Whether it is over. */
+  ended: boolean
+  /** Whether a stack did not come in time because the thread was in a native call. */
+  native: boolean
+  /** Innermost frame first. */
+  frames?: Array<LoopFrame>
+  /** Why there are no frames. */
+  reason?: string
+}
+
+/** The latest blocked turns of all loops of the process, oldest first, those in progress included. */
+export declare function loopBlocks(): Array<LoopBlock>
+
+/** One frame of JavaScript. Line and column from 1. */
+export interface LoopFrame {
+  /** Empty for an anonymous function and a module's top level. */
+  function: string
+  /** Path, URL or `node:` name; empty for some evaluated code. */
+  script: string
+  /** Line. */
+  line: number
+  /** Column. */
+  column: number
+}
+
 /** Memory at one moment, in bytes. */
 export interface MemoryReading {
   /** Resident set of the process. */
@@ -228,4 +278,18 @@ export interface MemoryReading {
   cgroupLimit?: number
   /** What the limited group uses, without file pages that can be dropped at once. */
   cgroupUsed?: number
+}
+
+/** What a probe is started with. Times in milliseconds. */
+export interface ProbeOptions {
+  /** Busy time from which a turn counts as blocked. */
+  threshold: number
+  /** Node's number of the thread. */
+  thread: number
+  /** Least time from one stack to the next. */
+  stackInterval: number
+  /** Why stacks are not to be had; they are captured if this is missing. */
+  noStacks?: string
+  /** `stderr`, or a file: where the watchdog reports blocks by itself. */
+  reportTo?: string
 }

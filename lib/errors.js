@@ -49,6 +49,7 @@ const table = {
   ERR_HEAPWISE_HISTOGRAM_RANGE: { base: RangeError, message: (reason) => reason },
   ERR_HEAPWISE_HISTOGRAM_MERGE: { base: TypeError, message: (reason) => reason },
   ERR_HEAPWISE_HISTOGRAM_DECODE: { base: TypeError, message: (reason) => reason },
+  ERR_HEAPWISE_REPORT_FILE: { base: Error, message: (reason) => reason },
   ERR_HEAPWISE_UNSUPPORTED: { base: Error, message: (reason) => reason },
   ERR_HEAPWISE_PROMETHEUS_MISSING: {
     base: Error,

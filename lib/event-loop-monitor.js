@@ -2,16 +2,22 @@
 
 const { EventEmitter } = require('node:events');
 const { performance } = require('node:perf_hooks');
-const { error } = require('./errors.js');
-const { notNode } = require('./runtime.js');
+const { threadId } = require('node:worker_threads');
+const { error, fromNative } = require('./errors.js');
+const { blockedEvent, plainEvent } = require('./event-loop/blocked-event.js');
+const { createLoopWindow, share, utilizationGiven } = require('./event-loop/loop-window.js');
+const { checkStacks } = require('./event-loop/stack-check.js');
+const { createTimerProbe } = require('./event-loop/timer-probe.js');
+const { noBridge, notNode } = require('./runtime.js');
 const validate = require('./validate.js');
 
-const OPTIONS = ['blockedThreshold'];
+const OPTIONS = ['blockedThreshold', 'captureStack', 'stackInterval', 'reportTo'];
 
-/** Period of the fall-back's timer, in milliseconds. */
-const TIMER_PERIOD = 20;
 /** How far the loop's idle time as the probe reads it may lie from what Node itself says, in milliseconds. */
 const IDLE_TOLERANCE = 5;
+
+/** @type {import('./event-loop/loop-window.js').Counters} */
+const NOTHING = Object.freeze({ turns: 0, blocked: 0, elapsed: 0, active: 0, gc: 0 });
 
 /**
  * The public EventLoopMonitor class. See `index.d.ts` for its contract.
@@ -22,13 +28,33 @@ const IDLE_TOLERANCE = 5;
  * @param {object} parts
  * @param {typeof import('./binding.js')} parts.binding
  * @param {ReturnType<typeof import('./gc.js').createGcSource>} parts.gc
- * @param {(native: import('./binding.js').NativeHistogram) => import('..').Histogram} parts.view
+ * @param {ReturnType<typeof import('./histogram.js').createHistogramClass>} parts.histograms
  * @param {() => string | undefined} [parts.probeRefused]
+ * @param {() => string | undefined} [parts.bridgeRefused]
  */
-function createEventLoopMonitorClass({ binding, gc, view, probeRefused = notNode }) {
+function createEventLoopMonitorClass({
+  binding,
+  gc,
+  histograms: { view, delays },
+  probeRefused = notNode,
+  bridgeRefused = noBridge,
+}) {
+  /** Why stacks are not to be had; null where they are. Found out by the first monitor that wants them. */
+  const whyNoStacks = once(() => bridgeRefused() ?? checkStacks(binding) ?? null);
+
+  const pauses = Object.freeze({
+    minor: view(gc.pauses('minor')),
+    major: view(gc.pauses('major')),
+    incremental: view(gc.pauses('incremental')),
+    weakCallbacks: view(gc.pauses('weakCallbacks')),
+  });
+
   /** @augments {EventEmitter<import('..').EventLoopMonitorEvents>} */
   class EventLoopMonitor extends EventEmitter {
     #threshold;
+    #stackInterval;
+    #captureStack;
+    #reportTo;
     #running = false;
     #closed = false;
     #probe = new binding.LoopProbe();
@@ -37,10 +63,8 @@ function createEventLoopMonitorClass({ binding, gc, view, probeRefused = notNode
     #timer;
     /** @type {string | null} why not the better tier */
     #reason = null;
-    /** Counters as they were when the monitor stopped. */
-    #last = { turns: 0, blocked: 0, utilization: 0, elapsed: 0 };
     /** Counters of the starts before this one. */
-    #before = this.#last;
+    #before = NOTHING;
     /** Number of starts; what was planned in an earlier one is out of date. */
     #starts = 0;
 
@@ -53,6 +77,15 @@ function createEventLoopMonitorClass({ binding, gc, view, probeRefused = notNode
         above: 0,
         max: 3_600_000,
       });
+      this.#captureStack = validate.boolean(given.captureStack, 'captureStack', true);
+      this.#stackInterval = validate.number(given.stackInterval, 'stackInterval', { default: 1000, min: 0 });
+      this.#reportTo = validate.path(given.reportTo, 'reportTo');
+    }
+
+    /** @returns {import('..').BlockedEvent[]} */
+    static blocks() {
+      const gcKnown = gc.source().tier === 'v8';
+      return binding.loopBlocks().map((block) => blockedEvent(block, gcKnown));
     }
 
     start() {
@@ -62,11 +95,18 @@ function createEventLoopMonitorClass({ binding, gc, view, probeRefused = notNode
       if (this.#running) {
         return this;
       }
+      gc.acquire();
+      try {
+        this.#reason = probeRefused() ?? this.#startProbe();
+      } catch (thrown) {
+        gc.release();
+        throw thrown;
+      }
       this.#running = true;
       this.#starts++;
-      gc.acquire();
-      this.#reason = probeRefused() ?? this.#startProbe();
-      if (this.#reason !== null) {
+      if (this.#reason === null) {
+        this.#checkSoon();
+      } else {
         this.#startTimer();
       }
       return this;
@@ -74,10 +114,10 @@ function createEventLoopMonitorClass({ binding, gc, view, probeRefused = notNode
 
     stop() {
       if (this.#running) {
-        this.#last = this.#counters();
-        this.#before = this.#last;
-        this.#running = false;
+        // First, because it ends the turn in progress, which counts.
         this.#probe.stop();
+        this.#before = this.#counters();
+        this.#running = false;
         this.#timer?.stop();
         this.#timer = undefined;
         gc.release();
@@ -98,36 +138,74 @@ function createEventLoopMonitorClass({ binding, gc, view, probeRefused = notNode
       return this.#histogram;
     }
 
-    utilization() {
-      const { utilization, elapsed } = this.#counters();
-      return { utilization, active: elapsed * utilization, idle: elapsed * (1 - utilization) };
+    get delay() {
+      const { elapsed, active } = this.#counters();
+      return delays(this.#histogram, elapsed - active);
+    }
+
+    get gc() {
+      return pauses;
+    }
+
+    /** @param {import('..').LoopUtilization} [earlier] */
+    utilization(earlier) {
+      return share(this.#counters(), this.#gcKnown(), utilizationGiven(earlier));
+    }
+
+    window() {
+      return createLoopWindow({
+        counters: () => this.#counters(),
+        gcKnown: () => this.#gcKnown(),
+        histogram: this.#histogram,
+        delays,
+      });
     }
 
     /** @returns {import('..').EventLoopStats} */
     stats() {
-      const { turns, blocked, utilization, elapsed } = this.#counters();
+      const counters = this.#counters();
+      const { turns, blocked, elapsed } = counters;
+      const noStacks = this.#noStacks();
       return {
         source: this.#reason === null ? 'libuv' : 'timer',
         reason: this.#reason,
+        stacks: noStacks === null ? 'v8' : 'none',
+        stacksReason: noStacks,
         running: this.#running,
         elapsed,
         turns,
         blocked,
         blockedThreshold: this.#threshold,
-        utilization,
+        utilization: share(counters, false).utilization,
         lag: this.#histogram.summary(),
       };
     }
 
+    /** Why no stacks are captured; null where they are. */
+    #noStacks() {
+      if (!this.#captureStack) {
+        return 'captureStack is false';
+      }
+      return this.#reason === null ? whyNoStacks() : 'the loop is measured by a timer';
+    }
+
     /** Why the probe does not work here; null once it does. */
     #startProbe() {
+      const options = {
+        threshold: this.#threshold,
+        thread: threadId,
+        stackInterval: this.#stackInterval,
+        noStacks: (this.#captureStack ? whyNoStacks() : 'captureStack is false') ?? undefined,
+        reportTo: this.#reportTo,
+      };
       try {
-        this.#probe.start(this.#threshold, gc.watch, (duration, collecting) => {
-          // The profiler's log is read seconds after the collections, so it cannot tell which turn they were in.
-          this.#blocked(duration, gc.source().tier === 'v8' ? collecting : null);
-        });
+        this.#probe.start(options, gc.watch, (id, duration) => this.#onBlocked(id, duration));
       } catch (raised) {
-        return /** @type {Error} */ (raised).message;
+        const failed = /** @type {Error & { code?: string }} */ (raised);
+        if (failed.code === 'ERR_HEAPWISE_REPORT_FILE') {
+          throw fromNative(failed);
+        }
+        return failed.message;
       }
       const { idle } = this.#probe.counters();
       // Before the loop has started Node says 0 whatever libuv says.
@@ -136,17 +214,22 @@ function createEventLoopMonitorClass({ binding, gc, view, probeRefused = notNode
         this.#probe.stop();
         return "the loop's idle time is not what Node says";
       }
-      // Where the pointer is not the loop that runs us, the callback never comes. An immediate runs in the check
-      // phase, after prepare: by the second one the probe has been called.
+      return null;
+    }
+
+    /**
+     * Where the pointer is not the loop that runs us, the callback never comes. An immediate runs in the check phase,
+     * after prepare: by the second one the probe has been called.
+     */
+    #checkSoon() {
       const start = this.#starts;
       setImmediate(() => setImmediate(() => this.#assertTurning(start)).unref()).unref();
-      return null;
     }
 
     /** @param {number} start */
     #assertTurning(start) {
       const current = this.#running && start === this.#starts;
-      if (current && this.#reason === null && this.#probe.counters().elapsed === 0) {
+      if (current && this.#reason === null && this.#probe.counters().turns === 0) {
         this.#probe.stop();
         this.#reason = 'the loop does not call its prepare handles';
         this.#startTimer();
@@ -155,31 +238,47 @@ function createEventLoopMonitorClass({ binding, gc, view, probeRefused = notNode
 
     #startTimer() {
       const record = (/** @type {number} */ lag) => this.#histogram.record(lag);
-      this.#timer = createTimerProbe(this.#threshold, record, (lag) => this.#blocked(lag, null));
+      this.#timer = createTimerProbe(this.#threshold, record, (lag) =>
+        this.#announce(plainEvent(lag, threadId)),
+      );
     }
 
+    #gcKnown() {
+      // The profiler's log is read seconds after the collections, so it cannot tell which turn they were in.
+      return this.#reason === null && gc.source().tier === 'v8';
+    }
+
+    /** @returns {import('./event-loop/loop-window.js').Counters} over all starts, as the histogram is */
     #counters() {
       if (!this.#running) {
-        return this.#last;
+        return this.#before;
       }
-      const { turns, blocked, utilization, elapsed } = this.#timer?.counters() ?? this.#probe.counters();
-      // Turns are counted over all starts, as the histogram is; utilization is that of this one.
+      const now = this.#timer?.counters() ?? this.#probe.counters();
+      const before = this.#before;
       return {
-        turns: this.#before.turns + turns,
-        blocked: this.#before.blocked + blocked,
-        utilization,
-        elapsed,
+        turns: before.turns + now.turns,
+        blocked: before.blocked + now.blocked,
+        elapsed: before.elapsed + now.elapsed,
+        active: before.active + now.active,
+        gc: before.gc + now.gc,
       };
     }
 
     /**
+     * @param {number} id
      * @param {number} duration
-     * @param {number | null} collecting
      */
-    #blocked(duration, collecting) {
+    #onBlocked(id, duration) {
+      const block = binding.loopBlock(id);
+      // It has left the ring if many others came before JavaScript ran again.
+      this.#announce(block === null ? plainEvent(duration, threadId) : blockedEvent(block, this.#gcKnown()));
+    }
+
+    /** @param {import('..').BlockedEvent} event */
+    #announce(event) {
       // Announced by a queue that may still hold a call from before the stop.
       if (this.#running) {
-        this.emit('blocked', { duration, gc: collecting, end: Date.now() });
+        this.emit('blocked', event);
       }
     }
   }
@@ -188,44 +287,14 @@ function createEventLoopMonitorClass({ binding, gc, view, probeRefused = notNode
 }
 
 /**
- * The fall-back: how late a timer comes. It wakes an idle loop, sees a block once, and cannot see one shorter than
- * the timer's own jitter.
- *
- * @param {number} threshold
- * @param {(lag: number) => void} record
- * @param {(lag: number) => void} onBlocked
+ * @template T
+ * @param {() => T} work
+ * @returns {() => T} works when it is first called, and remembers
  */
-function createTimerProbe(threshold, record, onBlocked) {
-  const start = performance.now();
-  const utilization = performance.eventLoopUtilization?.();
-  let last = start;
-  let turns = 0;
-  let blocked = 0;
-  const timer = setTimeout(tick, TIMER_PERIOD);
-  timer.unref?.();
-
-  function tick() {
-    const now = performance.now();
-    const lag = Math.max(0, now - last - TIMER_PERIOD);
-    last = now;
-    turns++;
-    record(lag);
-    timer.refresh();
-    if (lag >= threshold) {
-      blocked++;
-      onBlocked(lag);
-    }
-  }
-
-  return {
-    counters: () => ({
-      turns,
-      blocked,
-      elapsed: performance.now() - start,
-      utilization: utilization ? performance.eventLoopUtilization(utilization).utilization : 0,
-    }),
-    stop: () => clearTimeout(timer),
-  };
+function once(work) {
+  /** @type {{ result: T } | undefined} */
+  let done;
+  return () => (done ??= { result: work() }).result;
 }
 
 module.exports = { createEventLoopMonitorClass };

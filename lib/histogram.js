@@ -5,6 +5,8 @@ const validate = require('./validate.js');
 
 const OPTIONS = ['lowest', 'highest', 'figures'];
 
+/** One arrival for each microsecond, in milliseconds: see `delays`. */
+const ARRIVAL = 1e-3;
 /** Marks a native histogram that is handed over instead of options. */
 const VIEW = Symbol('view');
 
@@ -14,9 +16,16 @@ const VIEW = Symbol('view');
  * @param {typeof import('./binding.js')} binding
  */
 function createHistogramClass(binding) {
+  /** @type {(histogram: Histogram) => import('./binding.js').NativeHistogram} */
+  let nativeOf;
+
   class Histogram {
     /** @type {import('./binding.js').NativeHistogram} */
     #native;
+
+    static {
+      nativeOf = (histogram) => histogram.#native;
+    }
 
     /** @param {any} [options] */
     constructor(options) {
@@ -131,7 +140,19 @@ function createHistogramClass(binding) {
     return new Histogram({ [VIEW]: shared });
   }
 
-  return { Histogram, view };
+  /**
+   * What an event that comes at a random moment waits for the loop.
+   *
+   * @param {import('..').Histogram} iterations of the loop, in milliseconds
+   * @param {number} idle milliseconds outside of them
+   */
+  function delays(iterations, idle) {
+    return view(
+      nativeOf(/** @type {Histogram} */ (/** @type {unknown} */ (iterations))).waits(idle, ARRIVAL),
+    );
+  }
+
+  return { Histogram, view, delays };
 }
 
 /**

@@ -13,9 +13,10 @@ const { ObjectPool } = require('./object-pool.js');
 
 const clock = createClock(binding, performance);
 const gc = createGcSource(binding);
-const { Histogram, view } = createHistogramClass(binding);
+const histograms = createHistogramClass(binding);
+const { Histogram, view } = histograms;
 const Cache = createCacheClass(clock.now);
-const EventLoopMonitor = createEventLoopMonitorClass({ binding, gc, view });
+const EventLoopMonitor = createEventLoopMonitorClass({ binding, gc, histograms });
 const LeakDetector = createLeakDetectorClass({ binding, gc });
 const Monitor = createMonitorClass({ binding, gc, view, EventLoopMonitor, LeakDetector });
 

@@ -151,6 +151,24 @@ function string(value, name, fallback) {
 }
 
 /**
+ * A string that is not empty and has no NUL, such as a path must not have.
+ *
+ * @param {unknown} value
+ * @param {string} name
+ * @returns {string | undefined}
+ */
+function path(value, name) {
+  if (value === undefined) {
+    return undefined;
+  }
+  const given = string(value, name);
+  if (given === '' || given.includes('\0')) {
+    throw error('ERR_HEAPWISE_INVALID_ARG_VALUE', name, 'a path', value);
+  }
+  return given;
+}
+
+/**
  * One of a few strings.
  *
  * @template {string} T
@@ -170,4 +188,4 @@ function oneOf(value, name, choices) {
   return /** @type {T} */ (value);
 }
 
-module.exports = { boolean, fn, number, oneOf, options, string };
+module.exports = { boolean, fn, number, oneOf, options, path, string };

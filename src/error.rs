@@ -13,6 +13,8 @@ pub enum ErrorCode {
     HistogramMerge,
     /// Bytes that are not an encoded histogram.
     HistogramDecode,
+    /// A file for reports that cannot be opened.
+    ReportFile,
     /// A facility of the runtime that the probe needs is not there.
     Unsupported,
 }
@@ -23,6 +25,7 @@ impl AsRef<str> for ErrorCode {
             Self::HistogramRange => "ERR_HEAPWISE_HISTOGRAM_RANGE",
             Self::HistogramMerge => "ERR_HEAPWISE_HISTOGRAM_MERGE",
             Self::HistogramDecode => "ERR_HEAPWISE_HISTOGRAM_DECODE",
+            Self::ReportFile => "ERR_HEAPWISE_REPORT_FILE",
             Self::Unsupported => "ERR_HEAPWISE_UNSUPPORTED",
         }
     }

@@ -1,6 +1,16 @@
 import { EventEmitter, once } from 'node:events';
 import { describe, expect, test } from 'tstyche';
-import { type BlockedEvent, EventLoopMonitor, type EventLoopStats, Histogram, type LoopSource } from '../..';
+import {
+  type BlockedEvent,
+  EventLoopMonitor,
+  type EventLoopStats,
+  Histogram,
+  type LoopPhase,
+  type LoopReading,
+  type LoopSource,
+  type LoopUtilization,
+  type LoopWindow,
+} from '../..';
 
 const monitor = new EventLoopMonitor();
 const histogram = new Histogram();
@@ -37,12 +47,23 @@ describe('wrong use is refused', () => {
 test('all options may be left out or undefined', () => {
   expect(EventLoopMonitor).type.toBeConstructableWith();
   expect(EventLoopMonitor).type.toBeConstructableWith({});
-  expect(EventLoopMonitor).type.toBeConstructableWith({ blockedThreshold: undefined });
+  expect(EventLoopMonitor).type.toBeConstructableWith({
+    blockedThreshold: undefined,
+    captureStack: undefined,
+    stackInterval: undefined,
+    reportTo: undefined,
+  });
 });
 
 test('listeners get the block', () => {
   monitor.on('blocked', (event) => expect(event).type.toBe<BlockedEvent>());
-  monitor.once('blocked', ({ duration, gc, end }) => expect(duration + (gc ?? 0) + end).type.toBe<number>());
+  monitor.once('blocked', ({ duration, gc, end }) =>
+    expect(duration + (gc ?? 0) + (end ?? 0)).type.toBe<number>(),
+  );
+  monitor.once('blocked', ({ frames }) =>
+    expect(frames?.[0]?.functionName).type.toBe<string | null | undefined>(),
+  );
+  monitor.once('blocked', ({ phase }) => expect(phase).type.toBe<LoopPhase | null>());
   monitor.off('blocked', (event) => expect(event).type.toBe<BlockedEvent>());
   monitor.addListener('blocked', (event) => expect(event).type.toBe<BlockedEvent>());
   expect(monitor.emit('blocked', block)).type.toBe<boolean>();
@@ -61,7 +82,15 @@ test('calls can be chained', () => {
 
 test('results', () => {
   expect(monitor.histogram).type.toBe<Histogram>();
-  expect(monitor.utilization()).type.toBe<{ utilization: number; active: number; idle: number }>();
+  expect(monitor.utilization()).type.toBe<LoopUtilization>();
+  expect(monitor.utilization(monitor.utilization()).gc).type.toBe<number | null>();
+  expect(monitor.utilization).type.not.toBeCallableWith(5);
+  expect(monitor.delay).type.toBe<Histogram>();
+  expect(monitor.gc.major).type.toBe<Histogram>();
+  expect(monitor.window()).type.toBe<LoopWindow>();
+  expect(monitor.window().next()).type.toBe<LoopReading>();
+  expect(monitor.window().read().iterations).type.toBe<Histogram>();
+  expect(EventLoopMonitor.blocks()).type.toBe<BlockedEvent[]>();
   const stats = monitor.stats();
   expect(stats).type.toBe<EventLoopStats>();
   expect(stats.source).type.toBe<LoopSource>();

@@ -131,6 +131,13 @@ impl NativeHistogram {
         counts.into_iter().map(|count| count as f64).collect()
     }
 
+    /// What arrivals wait at random moments, one per `tick`: see the core.
+    #[napi(catch_unwind)]
+    pub fn waits(&self, free: f64, tick: f64) -> NativeHistogram {
+        let copy = self.shared.lock().clone();
+        Self::view(Arc::new(Mutex::new(copy.waits(free, tick))))
+    }
+
     /// Adds the other histogram's values.
     #[napi(catch_unwind)]
     pub fn merge(&self, other: &NativeHistogram) -> Result<(), CodedError> {

@@ -200,6 +200,55 @@ impl Histogram {
         counts
     }
 
+    /// What something waits that arrives at a random moment, if this histogram holds stretches of time in which nothing
+    /// can be served, and `free` is the time outside of them in which nothing has to wait. One arrival per `tick`.
+    ///
+    /// Who arrives within a stretch of length L waits for the rest of it, evenly distributed from 0 to L. So of each
+    /// range of waits from a to b there are as many arrivals as stretches reach into it, each for as much of the range
+    /// as it covers. The number of stretches above a wait is the histogram's own count, so nothing has to be recorded
+    /// for this, and what can be merged or subtracted in the one can be in the other.
+    #[must_use]
+    pub fn waits(&self, free: f64, tick: f64) -> Self {
+        let mut waits = Self { scaled: self.scaled.clone(), ..*self };
+        waits.reset();
+        let lowest = self.bounds.lowest;
+        let mut above = self.scaled.len(); // stretches that reach past the range
+        let mut left_over = 0.0; // of an arrival, carried on so that the total is right
+        for step in self.scaled.iter_all() {
+            if above == 0 {
+                break;
+            }
+            let here = step.count_since_last_iteration();
+            above -= here;
+            // Values are rounded to the nearest integer, so a bucket begins half of one below its lower edge.
+            let edge = |scaled: u64| (scaled as f64 - 0.5).max(0.0);
+            let from = edge(self.scaled.lowest_equivalent(step.value_iterated_to()));
+            let to = edge(self.scaled.next_non_equivalent(step.value_iterated_to()));
+            let middle = f64::midpoint(from, to);
+            let covered = (above as f64).mul_add(to - from, here as f64 * (middle - from));
+            let arrivals = covered * lowest / tick + left_over;
+            let whole = to_u64(arrivals);
+            left_over = arrivals - whole as f64;
+            waits.record_many(middle.min(self.scaled.max() as f64) * lowest, whole);
+        }
+        waits.record_many(0.0, to_u64((free.max(0.0) / tick).round()));
+        if waits.max > 0.0 {
+            // Who arrives just as the longest one begins waits for all of it.
+            waits.max = self.max;
+        }
+        waits
+    }
+
+    fn record_many(&mut self, value: f64, count: u64) {
+        if count > 0 {
+            let scaled = to_u64((value / self.bounds.lowest).round());
+            self.scaled.saturating_record_n(scaled, count);
+            self.sum += value * count as f64;
+            self.min = self.min.min(value);
+            self.max = self.max.max(value);
+        }
+    }
+
     /// Adds the other histogram's values to this one, without loss.
     ///
     /// # Errors

@@ -155,3 +155,52 @@ fn a_window_holds_what_was_recorded_since_its_start_and_reading_it_changes_nothi
     histogram.reset();
     assert_eq!(histogram.since(&earlier).err(), Some(HistogramError::Mismatch), "reset since");
 }
+
+#[test]
+fn arrivals_at_random_moments_wait_for_the_rest_of_the_stretch_they_fall_into() {
+    let mut stretches = filled(&[]);
+    stretches.record(100.0);
+    for _ in 0..50 {
+        stretches.record(10.0);
+    }
+    // 600 ms busy, 400 ms free, an arrival each microsecond.
+    let waits = stretches.waits(400.0, 1e-3);
+    let summary = waits.summary();
+    assert!((summary.count as f64 - 1e6).abs() <= 1e6 * 1e-3, "{}", summary.count);
+    // 100 * 100 / 2 + 50 * 10 * 10 / 2 of 1000 ms.
+    assert!((summary.mean - 7.5).abs() < 0.02, "{}", summary.mean);
+    assert!(summary.min.abs() < 1e-9);
+    assert!((summary.max - 100.0).abs() < 1e-9);
+    assert!(waits.percentile(40.0) < 0.01, "free for 40 %");
+    // Above 10 ms waits only who comes in the first 90 ms of the long one: 9 %.
+    assert!((waits.percentile(91.0) - 10.0).abs() < 0.2, "{}", waits.percentile(91.0));
+    assert!((waits.percentile(95.5) - 55.0).abs() < 0.5, "{}", waits.percentile(95.5));
+}
+
+#[test]
+fn waits_of_stretches_far_below_an_arrival_are_not_lost() {
+    let mut stretches = filled(&[]);
+    for _ in 0..1_000_000 {
+        stretches.record(2e-4);
+    }
+    let waits = stretches.waits(0.0, 1e-3);
+    assert!((waits.summary().count as f64 - 2e5).abs() < 2.0, "{}", waits.summary().count);
+    assert!((waits.summary().mean - 1e-4).abs() < 2e-6, "{}", waits.summary().mean);
+    let empty = filled(&[]).waits(-5.0, 1e-3);
+    assert_eq!(empty.summary().count, 0);
+}
+
+#[test]
+fn waits_can_be_merged_like_any_other() {
+    let mut first = filled(&[]);
+    first.record(20.0);
+    let mut second = filled(&[]);
+    second.record(50.0);
+    let mut both = first.clone();
+    both.merge(&second).unwrap();
+    let mut merged = first.waits(10.0, 1e-3);
+    merged.merge(&second.waits(30.0, 1e-3)).unwrap();
+    let together = both.waits(40.0, 1e-3);
+    assert!(merged.summary().count.abs_diff(together.summary().count) <= 2);
+    assert!((merged.summary().mean - together.summary().mean).abs() < 0.01);
+}

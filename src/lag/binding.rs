@@ -7,7 +7,13 @@
     reason = "index.d.ts documents the errors; JavaScript knows no must_use; napi hands over owned arguments"
 )]
 
-use std::sync::Arc;
+use std::{
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+};
 
 use napi::{
     Env,
@@ -17,29 +23,139 @@ use napi_derive::napi;
 use parking_lot::Mutex;
 
 use super::{
-    core::{LagRecorder, lag_histogram},
+    blocks::{BLOCKS, Block, Stack},
+    core::{TimeSpent, TurnMeter, lag_histogram},
     probe::{LagShared, ProbeConfig, ProbeHandle},
+    report::Report,
+    watchdog::{StackSource, WatchConfig},
 };
 use crate::{
+    clock::core::now_ns,
     error::{CodedError, ErrorCode, coded},
     histogram::binding::NativeHistogram,
     shared::{notify::Notifier, number::to_u64},
-    v8::binding::GcWatch,
+    v8::{
+        binding::GcWatch,
+        stack::{Frame, Interruptible, capture_here},
+    },
 };
 
-/// Counters of a probe.
+/// What a probe is started with. Times in milliseconds.
+#[napi(object, object_to_js = false)]
+pub struct ProbeOptions {
+    /// Busy time from which a turn counts as blocked.
+    pub threshold: f64,
+    /// Node's number of the thread.
+    pub thread: u32,
+    /// Least time from one stack to the next.
+    pub stack_interval: f64,
+    /// Why stacks are not to be had; they are captured if this is missing.
+    pub no_stacks: Option<String>,
+    /// `stderr`, or a file: where the watchdog reports blocks by itself.
+    pub report_to: Option<String>,
+}
+
+/// Counters of a probe since its start. Times in milliseconds.
 #[napi(object, object_from_js = false)]
 pub struct LagCounters {
     /// Turns measured.
     pub turns: f64,
     /// Turns that reached the threshold.
     pub blocked: f64,
-    /// Share of the time since the start that the loop was not waiting, 0 to 1.
-    pub utilization: f64,
-    /// Milliseconds since the start that `utilization` is over.
+    /// Time since the start.
     pub elapsed: f64,
-    /// The loop's idle time so far, milliseconds; to compare with what Node says itself. -1 when not running.
+    /// Of it, time in which the loop was not waiting.
+    pub active: f64,
+    /// Of that, garbage collection.
+    pub gc: f64,
+    /// The loop's idle time so far; to compare with what Node says itself. -1 when not running.
     pub idle: f64,
+}
+
+/// One frame of JavaScript. Line and column from 1.
+#[napi(object, object_from_js = false)]
+pub struct LoopFrame {
+    /// Empty for an anonymous function and a module's top level.
+    pub function: String,
+    /// Path, URL or `node:` name; empty for some evaluated code.
+    pub script: String,
+    /// Line.
+    pub line: i32,
+    /// Column.
+    pub column: i32,
+}
+
+/// A blocked turn. Times in milliseconds.
+#[napi(object, object_from_js = false)]
+pub struct LoopBlock {
+    /// Unique in the process.
+    pub id: f64,
+    /// Node's number of the thread.
+    pub thread: u32,
+    /// Since it began.
+    pub age: f64,
+    /// How long it lasted, or has lasted so far.
+    pub duration: f64,
+    /// How much of it was garbage collection.
+    pub gc: f64,
+    /// Whether it is over.
+    pub ended: bool,
+    /// Whether a stack did not come in time because the thread was in a native call.
+    pub native: bool,
+    /// Innermost frame first.
+    pub frames: Option<Vec<LoopFrame>>,
+    /// Why there are no frames.
+    pub reason: Option<String>,
+}
+
+impl From<&Frame> for LoopFrame {
+    fn from(Frame { function, script, line, column }: &Frame) -> Self {
+        Self { function: function.clone(), script: script.clone(), line: *line, column: *column }
+    }
+}
+
+impl From<&Block> for LoopBlock {
+    fn from(block: &Block) -> Self {
+        let (frames, reason) = match &block.stack {
+            Stack::Captured(frames) | Stack::AfterNative(frames) => (Some(frames), None),
+            Stack::Missing(reason) => (None, Some(*reason)),
+            Stack::Awaited => (None, Some("it has been asked for")),
+            Stack::InNative => (None, Some("the thread is in a native call")),
+        };
+        Self {
+            id: block.id as f64,
+            thread: block.thread,
+            age: now_ns().saturating_sub(block.start) as f64 / 1e6,
+            duration: block.busy as f64 / 1e6,
+            gc: block.gc as f64 / 1e6,
+            ended: block.ended,
+            native: matches!(block.stack, Stack::InNative | Stack::AfterNative(_)),
+            frames: frames.map(|frames| frames.iter().map(LoopFrame::from).collect()),
+            reason: reason.map(str::to_owned),
+        }
+    }
+}
+
+/// The latest blocked turns of all loops of the process, oldest first, those in progress included.
+#[napi(catch_unwind)]
+pub fn loop_blocks() -> Vec<LoopBlock> {
+    BLOCKS.lock().iter().map(LoopBlock::from).collect()
+}
+
+/// One of them; `null` if it is not among them any more.
+#[napi(catch_unwind)]
+pub fn loop_block(id: f64) -> Option<LoopBlock> {
+    BLOCKS.lock().find(to_u64(id)).map(|block| LoopBlock::from(&*block))
+}
+
+/// The frames of the caller through the bridge, to be compared with an error's stack before they are believed. Throws
+/// where there is no bridge.
+#[napi(catch_unwind)]
+pub fn capture_stack(env: Env) -> Result<Vec<LoopFrame>, CodedError> {
+    // SAFETY: inside a Node-API call of `env`.
+    let frames = unsafe { capture_here(env.raw()) }
+        .map_err(|reason| coded(ErrorCode::Unsupported, reason))?;
+    Ok(frames.iter().map(LoopFrame::from).collect())
 }
 
 /// The probe of one event loop.
@@ -55,38 +171,54 @@ impl LoopProbe {
     #[napi(constructor, catch_unwind)]
     pub fn new() -> Result<Self, CodedError> {
         let histogram = Arc::new(Mutex::new(lag_histogram()?));
-        let recorder = Mutex::new(LagRecorder::default());
-        Ok(Self { shared: Arc::new(LagShared { recorder, histogram }), handle: None })
+        let meter = Mutex::new(TurnMeter::default());
+        let blocked = AtomicU64::new(0);
+        Ok(Self { shared: Arc::new(LagShared { meter, blocked, histogram }), handle: None })
     }
 
-    /// Puts the probe on this environment's loop. `threshold` in milliseconds; `on_blocked(duration, gc)`, both in
-    /// milliseconds, is called as soon as JavaScript runs again. Throws where the loop is not libuv's.
+    /// Puts the probe on this environment's loop. `on_blocked(block, duration, gc)`, times in milliseconds, is called as
+    /// soon as JavaScript runs again. Throws where the loop is not libuv's, and when the report's file cannot be opened.
     #[napi(catch_unwind)]
     pub fn start(
         &mut self,
         env: Env,
-        threshold: f64,
+        options: ProbeOptions,
         gc: Option<&GcWatch>,
-        on_blocked: Function<'_, FnArgs<(f64, f64)>, ()>,
+        on_blocked: Function<'_, FnArgs<(f64, f64, f64)>, ()>,
     ) -> Result<(), CodedError> {
         if self.handle.is_some() {
             return Ok(());
         }
-        // A fresh meter: the time since a stop belongs to no turn. What the histogram holds stays.
-        *self.shared.recorder.lock() = LagRecorder::default();
+        let unsupported = |reason: &str| coded(ErrorCode::Unsupported, reason);
+        let ProbeOptions { threshold, thread, stack_interval, no_stacks, report_to } = options;
+        let report = report_to.map(|to| report(&to)).transpose()?;
         let notifier =
             Notifier::new(&on_blocked).map_err(|error| coded(ErrorCode::Unsupported, error))?;
+        let stacks = if no_stacks.is_some() {
+            StackSource::None("stacks are not captured here")
+        } else {
+            // SAFETY: inside a Node-API call of `env`; the watch revokes it before the environment ends.
+            unsafe { Interruptible::current(env.raw()) }
+                .map_or_else(StackSource::None, StackSource::Interrupt)
+        };
         let config = ProbeConfig {
             shared: Arc::clone(&self.shared),
-            threshold: to_u64(threshold * 1e6),
-            gc: gc.map(GcWatch::recorder),
-            on_blocked: Box::new(move |turn| {
-                notifier.call(FnArgs::from((turn.busy as f64 / 1e6, turn.gc as f64 / 1e6)));
+            watch: WatchConfig {
+                thread,
+                threshold: to_u64(threshold * 1e6),
+                stack_interval: to_u64(stack_interval * 1e6),
+                stacks,
+                gc: gc.map(GcWatch::recorder),
+                report,
+            },
+            on_blocked: Box::new(move |id, turn| {
+                let (duration, gc) = (turn.busy as f64 / 1e6, turn.gc as f64 / 1e6);
+                notifier.call(FnArgs::from((id as f64, duration, gc)));
             }),
         };
+        self.shared.blocked.store(0, Relaxed);
         // SAFETY: inside a Node-API call, so `env` is live and this is its thread.
-        let handle = unsafe { ProbeHandle::start(env.raw(), config) }
-            .map_err(|reason| coded(ErrorCode::Unsupported, reason))?;
+        let handle = unsafe { ProbeHandle::start(env.raw(), config) }.map_err(unsupported)?;
         self.handle = Some(handle);
         Ok(())
     }
@@ -103,19 +235,27 @@ impl LoopProbe {
         NativeHistogram::view(Arc::clone(&self.shared.histogram))
     }
 
-    /// The counters since the last start.
+    /// The counters since the last start, until the stop if there was one.
     #[napi(catch_unwind)]
     pub fn counters(&self) -> LagCounters {
         let reading = self.handle.as_ref().and_then(ProbeHandle::read);
-        let recorder = self.shared.recorder.lock();
-        let (utilization, elapsed) =
-            reading.map_or((0.0, 0), |reading| recorder.meter().utilization(reading));
+        let meter = self.shared.meter.lock();
+        let TimeSpent { elapsed, active, gc } = meter.spent(reading);
         LagCounters {
-            turns: recorder.meter().turns() as f64,
-            blocked: recorder.blocked() as f64,
-            utilization,
+            turns: meter.turns() as f64,
+            blocked: self.shared.blocked.load(Relaxed) as f64,
             elapsed: elapsed as f64 / 1e6,
+            active: active as f64 / 1e6,
+            gc: gc as f64 / 1e6,
             idle: reading.map_or(-1.0, |reading| reading.idle as f64 / 1e6),
         }
     }
+}
+
+fn report(to: &str) -> Result<Report, CodedError> {
+    if to == "stderr" {
+        return Ok(Report::Stderr);
+    }
+    Report::file(Path::new(to))
+        .map_err(|error| coded(ErrorCode::ReportFile, format!("{to}: {error}")))
 }

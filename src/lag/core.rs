@@ -29,27 +29,61 @@ pub struct Turn {
     pub gc: u64,
 }
 
-/// Turns readings into turns.
-#[derive(Debug, Default)]
-pub struct TurnMeter {
-    last: Option<Reading>,
-    first: Option<Reading>,
-    turns: u64,
-}
-
-impl TurnMeter {
-    /// Takes the reading made in a prepare callback. The first one after a start has no predecessor and ends no turn.
-    pub fn turn(&mut self, reading: Reading) -> Option<Turn> {
-        let last = self.last.replace(reading);
-        let Some(last) = last else {
-            self.first = Some(reading);
-            return None;
-        };
-        self.turns += 1;
+impl Turn {
+    /// What happened between two readings.
+    #[must_use]
+    pub fn between(last: Reading, reading: Reading) -> Self {
         let elapsed = reading.now.saturating_sub(last.now);
         let idle = reading.idle.saturating_sub(last.idle);
         let busy = elapsed.saturating_sub(idle);
-        Some(Turn { busy, gc: reading.gc.saturating_sub(last.gc).min(busy) })
+        Self { busy, gc: reading.gc.saturating_sub(last.gc).min(busy) }
+    }
+
+    /// Without the time in which the whole process stood still.
+    #[must_use]
+    pub fn less(self, frozen: u64) -> Self {
+        let busy = self.busy.saturating_sub(frozen);
+        Self { busy, gc: self.gc.min(busy) }
+    }
+}
+
+/// Turns readings into turns.
+#[derive(Debug, Default)]
+pub struct TurnMeter {
+    first: Option<Reading>,
+    last: Option<Reading>,
+    turns: u64,
+    active: u64, // nanoseconds, sum of the turns' busy time
+    gc: u64,     // nanoseconds, sum of theirs; <= active
+}
+
+/// Where the time since the start went, in nanoseconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TimeSpent {
+    /// Since the first reading.
+    pub elapsed: u64,
+    /// Of it, not waiting in the poll; <= elapsed.
+    pub active: u64,
+    /// Of that, garbage collection; <= active.
+    pub gc: u64,
+}
+
+impl TurnMeter {
+    /// Begins with the turn in progress: what is left of it from here on counts as one.
+    #[must_use]
+    pub const fn starting(reading: Reading) -> Self {
+        Self { first: Some(reading), last: Some(reading), turns: 0, active: 0, gc: 0 }
+    }
+
+    /// Takes the reading at the end of a turn, which is the beginning of the next one. Returns the reading at the
+    /// beginning, and the turn; `None` if nothing was begun.
+    pub fn turn(&mut self, reading: Reading) -> Option<(Reading, Turn)> {
+        let last = self.last.replace(reading)?;
+        let turn = Turn::between(last, reading);
+        self.turns += 1;
+        self.active += turn.busy;
+        self.gc += turn.gc;
+        Some((last, turn))
     }
 
     /// Number of turns that have ended.
@@ -58,55 +92,37 @@ impl TurnMeter {
         self.turns
     }
 
-    /// The share (0 to 1) of the time since the first reading that was not idle, and that time in nanoseconds.
+    /// Where the time went until this reading, the turn in progress included; until the end of the last turn if there is
+    /// no reading.
     #[must_use]
-    pub fn utilization(&self, reading: Reading) -> (f64, u64) {
-        let Some(first) = self.first else { return (0.0, 0) };
+    pub fn spent(&self, reading: Option<Reading>) -> TimeSpent {
+        let (Some(first), Some(last)) = (self.first, self.last) else {
+            return TimeSpent::default();
+        };
+        let reading = reading.unwrap_or(last);
+        let current = Turn::between(last, reading);
         let elapsed = reading.now.saturating_sub(first.now);
-        if elapsed == 0 {
-            return (0.0, 0);
-        }
-        let idle = reading.idle.saturating_sub(first.idle).min(elapsed);
-        (1.0 - idle as f64 / elapsed as f64, elapsed)
+        // By turns, not by the idle time since the first one: on macOS libuv's clock goes on while the machine sleeps
+        // and ours does not, and a turn with such a sleep is idle, not less than that.
+        let active = (self.active + current.busy).min(elapsed);
+        TimeSpent { elapsed, active, gc: (self.gc + current.gc).min(active) }
     }
 }
 
-/// What the prepare callback writes and JavaScript reads.
-#[derive(Debug, Default)]
-pub struct LagRecorder {
-    meter: TurnMeter,
-    blocked: u64,
+/// What the watchdog sees when it looks at a turn in progress.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Look {
+    /// It cannot reach the threshold for so many nanoseconds.
+    Free(u64),
+    /// It has reached the threshold.
+    Blocked(Turn),
 }
 
-impl LagRecorder {
-    /// Takes a reading; counts the turn that it ends in `histogram`. Returns the turn when it reached `threshold`
-    /// (nanoseconds).
-    pub fn turn(
-        &mut self,
-        reading: Reading,
-        threshold: u64,
-        histogram: &mut Histogram,
-    ) -> Option<Turn> {
-        let turn = self.meter.turn(reading)?;
-        histogram.record(turn.busy as f64 / 1e6);
-        if turn.busy >= threshold {
-            self.blocked += 1;
-            return Some(turn);
-        }
-        None
-    }
-
-    /// The turns so far.
-    #[must_use]
-    pub const fn meter(&self) -> &TurnMeter {
-        &self.meter
-    }
-
-    /// Number of turns that reached the threshold.
-    #[must_use]
-    pub const fn blocked(&self) -> u64 {
-        self.blocked
-    }
+/// Looks at a turn that began at `last` and has come to `reading`, in `frozen` nanoseconds of which nothing ran.
+#[must_use]
+pub fn look(last: Reading, reading: Reading, frozen: u64, threshold: u64) -> Look {
+    let turn = Turn::between(last, reading).less(frozen);
+    if turn.busy >= threshold { Look::Blocked(turn) } else { Look::Free(threshold - turn.busy) }
 }
 
 /// An empty lag histogram.

@@ -1,8 +1,13 @@
 //! Event-loop lag, exactly: how long each turn of the loop held the thread.
 
 pub mod binding;
+pub mod blocks;
 pub mod core;
+pub mod freeze;
 pub mod probe;
+pub mod pulse;
+pub mod report;
 #[cfg(test)]
 mod tests;
 pub mod uv;
+pub mod watchdog;

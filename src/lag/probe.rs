@@ -14,7 +14,7 @@ use std::{
     ptr,
     sync::{
         Arc,
-        atomic::{AtomicPtr, Ordering::Relaxed},
+        atomic::{AtomicPtr, AtomicU64, Ordering::Relaxed},
     },
 };
 
@@ -22,8 +22,10 @@ use napi::sys;
 use parking_lot::Mutex;
 
 use super::{
-    core::{LagRecorder, Reading, Turn},
+    core::{Reading, Turn, TurnMeter},
+    pulse::Pulse,
     uv::{Handle, Loop, Uv},
+    watchdog::{Watch, WatchConfig, frozen},
 };
 use crate::{clock::core::now_ns, histogram::binding::SharedHistogram, v8::gc::GcRecorder};
 
@@ -32,23 +34,24 @@ const HANDLE_ALIGN: usize = 16;
 
 /// What the probe writes and JavaScript reads; outlives the probe.
 pub struct LagShared {
-    /// Turn arithmetic and counters.
-    pub recorder: Mutex<LagRecorder>,
+    /// Turn arithmetic.
+    pub meter: Mutex<TurnMeter>,
+    /// Turns that reached the threshold since the start.
+    pub blocked: AtomicU64,
     /// Busy time of the turns, in milliseconds.
     pub histogram: SharedHistogram,
 }
 
-/// Called in the prepare callback, on the JavaScript thread but outside JavaScript, when a turn reached the threshold.
-pub type OnBlocked = Box<dyn Fn(Turn)>;
+/// Called in the prepare callback, on the JavaScript thread but outside JavaScript, when a turn reached the threshold:
+/// the number of its block, and the turn.
+pub type OnBlocked = Box<dyn Fn(u64, Turn)>;
 
 /// What a probe works with.
 pub struct ProbeConfig {
     /// Where it writes.
     pub shared: Arc<LagShared>,
-    /// Busy time from which a turn counts as blocked, in nanoseconds.
-    pub threshold: u64,
-    /// The thread's collections, if they are watched.
-    pub gc: Option<Arc<GcRecorder>>,
+    /// What the watchdog is told. Its threshold and collections are the probe's as well.
+    pub watch: WatchConfig,
     /// Told of blocked turns.
     pub on_blocked: OnBlocked,
 }
@@ -63,9 +66,10 @@ struct Probe {
     shared: Arc<LagShared>,
     threshold: u64,
     gc: Option<Arc<GcRecorder>>,
-    /// Taken out when closing begins. What it holds belongs to the environment and must go while that stands:
+    pulse: Arc<Pulse>,
+    /// Taken out when closing begins. What they hold belongs to the environment and must go while that stands:
     /// `on_close` may come too late, and Node would leak a thread-safe function for each terminated worker.
-    on_blocked: RefCell<Option<OnBlocked>>,
+    outside: RefCell<Option<(Watch, OnBlocked)>>,
 }
 
 /// The owner's side of a running probe. Belongs to the JavaScript thread.
@@ -100,7 +104,9 @@ impl ProbeHandle {
             return Err("out of memory");
         }
         let active = Arc::new(AtomicPtr::new(ptr::null_mut()));
-        let ProbeConfig { shared, threshold, gc, on_blocked } = config;
+        let ProbeConfig { shared, watch, on_blocked } = config;
+        let (threshold, gc) = (watch.threshold, watch.gc.clone());
+        let pulse = Arc::new(Pulse::default());
         let probe = Box::into_raw(Box::new(Probe {
             uv,
             event_loop,
@@ -110,7 +116,8 @@ impl ProbeHandle {
             shared,
             threshold,
             gc: gc.clone(),
-            on_blocked: RefCell::new(Some(on_blocked)),
+            pulse: Arc::clone(&pulse),
+            outside: RefCell::new(None),
         }));
         // SAFETY: loop and handle are valid; uv_prepare_init does nothing that could fail in libuv 1.x, and until it
         // has been called nothing needs closing.
@@ -139,6 +146,9 @@ impl ProbeHandle {
                 return Err("cleanup hook refused");
             }
             (uv.unref)(handle);
+            // SAFETY: dropped in `close`, which is called before the loop ends, by the hook at the latest.
+            let watch = Watch::start(watch, uv, event_loop, pulse)?;
+            (*probe).begin((watch, on_blocked));
             if (uv.prepare_start)(handle, on_prepare) != 0 {
                 return Err("libuv refused to start the handle");
             }
@@ -188,9 +198,10 @@ fn close(active: &AtomicPtr<Probe>) {
     }
     // SAFETY: the pointer was still in `active`, so `on_close` has not been asked for; we are on the loop's thread.
     unsafe {
-        let Probe { uv, handle, on_blocked, .. } = &*probe;
+        let Probe { uv, handle, outside, .. } = &*probe;
         (uv.prepare_stop)(*handle);
-        drop(on_blocked.take());
+        (*probe).end();
+        drop(outside.take());
         (uv.close)(*handle, on_close);
     }
 }
@@ -206,13 +217,42 @@ unsafe extern "C" fn on_prepare(handle: *mut Handle) {
 }
 
 impl Probe {
+    fn read(&self) -> Reading {
+        // SAFETY: called on the loop's thread while the probe is on the loop.
+        unsafe { read(self.uv, self.event_loop, self.gc.as_deref()) }
+    }
+
+    /// What is left of the turn in progress counts as one.
+    fn begin(&self, outside: (Watch, OnBlocked)) {
+        let reading = self.read();
+        *self.shared.meter.lock() = TurnMeter::starting(reading);
+        self.pulse.beat(reading);
+        *self.outside.borrow_mut() = Some(outside);
+    }
+
+    /// So does what there was of the last one.
+    fn end(&self) {
+        if self.outside.borrow().is_some() {
+            self.turn();
+        }
+    }
+
     fn turn(&self) {
-        // SAFETY: called from the loop itself.
-        let reading = unsafe { read(self.uv, self.event_loop, self.gc.as_deref()) };
-        let LagShared { recorder, histogram } = &*self.shared;
-        let blocked = recorder.lock().turn(reading, self.threshold, &mut histogram.lock());
-        if let (Some(turn), Some(on_blocked)) = (blocked, &*self.on_blocked.borrow()) {
-            on_blocked(turn);
+        let reading = self.read();
+        let ended = self.shared.meter.lock().turn(reading);
+        // Before the block in progress is asked for: see `Watched::blocked`.
+        self.pulse.beat(reading);
+        let Some((last, whole)) = ended else { return };
+        let turn = whole.less(frozen(last.now, reading.now, whole.busy));
+        self.shared.histogram.lock().record(turn.busy as f64 / 1e6);
+        if whole.busy < self.threshold {
+            return;
+        }
+        if let Some((watch, on_blocked)) = &*self.outside.borrow()
+            && let Some(id) = watch.ended(reading.now, turn)
+        {
+            self.shared.blocked.fetch_add(1, Relaxed);
+            on_blocked(id, turn);
         }
     }
 }

@@ -8,6 +8,7 @@
 pub mod binding;
 pub mod gc;
 pub mod isolate;
+pub mod stack;
 pub mod symbols;
 #[cfg(test)]
 mod tests;
