@@ -702,8 +702,12 @@ export interface EventLoopStats {
   source: LoopSource;
   /** Why not by `libuv`; null where it is. */
   reason: string | null;
-  /** How the stack of a blocked turn is captured: `v8` by an interrupt of V8; `none` not at all. */
-  stacks: 'v8' | 'none';
+  /**
+   * How the stack of a blocked turn is captured. `v8`: by an interrupt of V8, within a millisecond. `inspector`: where
+   * that cannot be had, by a worker that pauses the main thread through the inspector; no port is opened, and it takes
+   * 20 to 60 ms. `none`: not at all, and before the first start.
+   */
+  stacks: 'v8' | 'inspector' | 'none';
   /** Why not by `v8`; null where it is. */
   stacksReason: string | null;
   /** Whether the monitor runs. */

@@ -10,9 +10,7 @@ const { join } = require('node:path');
 const { after, describe, it } = require('node:test');
 const { Worker } = require('node:worker_threads');
 const binding = require('../lib/binding.js');
-const { createEventLoopMonitorClass } = require('../lib/event-loop-monitor.js');
-const { createGcSource } = require('../lib/gc.js');
-const { createHistogramClass } = require('../lib/histogram.js');
+const { checkStacks } = require('../lib/event-loop/stack-check.js');
 const { EventLoopMonitor } = require('..');
 const { runScript } = require('./run-script.js');
 
@@ -187,32 +185,136 @@ describe('without a stack', () => {
     assert.deepEqual({ stacks, stacksReason }, { stacks: 'none', stacksReason: 'captureStack is false' });
   });
 
-  for (const [why, parts] of [
-    ['the bridge is off', { bridgeRefused: () => 'HEAPWISE_V8_BRIDGE=off' }],
+  for (const [why, env, source] of [
     [
-      'the bridge reads nonsense',
-      { binding: { ...binding, captureStack: () => [{ function: 'f', script: 's', line: 1, column: 1 }] } },
+      'in a worker without the bridge',
+      { HEAPWISE_V8_BRIDGE: 'off' },
+      /the inspector reaches the main thread only/,
     ],
+    ['while a debugger is attached', { HEAPWISE_V8_BRIDGE: 'off' }, /a debugger is attached/],
   ]) {
     it(`a block says why: ${why}`, async () => {
-      const Monitor = createEventLoopMonitorClass({
-        binding,
-        gc: createGcSource(binding),
-        histograms: createHistogramClass(binding),
-        bridgeRefused: () => undefined,
-        ...parts,
-      });
-      const monitor = new Monitor({ blockedThreshold: 40 }).start();
-      const { stacks, stacksReason } = monitor.stats();
+      const script = `
+        const { EventLoopMonitor } = require('heapwise');
+        const monitor = new EventLoopMonitor({ blockedThreshold: 50 }).start();
+        console.log(JSON.stringify(monitor.stats()));`;
+      const { stdout, stderr } = await runScript(
+        why.startsWith('in a worker')
+          ? `new (require('node:worker_threads').Worker)(${JSON.stringify(script)}, { eval: true });`
+          : `require('node:inspector').open(0, '127.0.0.1'); ${script}`,
+        { env },
+      );
+      const { stacks, stacksReason } = JSON.parse(stdout || stderr);
       assert.equal(stacks, 'none');
-      assert.match(stacksReason, /HEAPWISE_V8_BRIDGE=off|another stack|not known on Windows/);
-      const seen = once(monitor, 'blocked');
-      setImmediate(() => spin(60));
-      const [event] = await seen;
-      monitor.close();
-      assert.equal(event.stack, null);
+      assert.match(stacksReason, source);
     });
   }
+});
+
+describe('the check of the bridge', { skip: !bridged }, () => {
+  it('believes what it really is', () => assert.equal(checkStacks(binding), undefined));
+
+  const frame = {
+    function: 'checkStacks',
+    script: require.resolve('../lib/event-loop/stack-check.js'),
+    line: 1,
+    column: 1,
+  };
+  for (const [what, frames] of Object.entries({
+    'no frames': () => [],
+    'another line': () => [frame, frame],
+    'another script': () => binding.captureStack().map((each) => Object.assign(each, { script: 'other.js' })),
+  })) {
+    it(`does not believe ${what}`, () => {
+      assert.match(checkStacks({ ...binding, captureStack: frames }), /another stack/);
+    });
+  }
+
+  it('says what is missing', () => {
+    const captureStack = () => {
+      throw new Error("this runtime does not export V8's API");
+    };
+    assert.match(checkStacks({ ...binding, captureStack }), /does not export/);
+  });
+});
+
+describe('where V8 itself gives no stacks the inspector does', () => {
+  /** A program whose helper is ready; prints the events of `work`. */
+  const program = (work) => `
+    const { EventLoopMonitor } = require('heapwise');
+    const monitor = new EventLoopMonitor({ blockedThreshold: 60, stackInterval: 0 }).start();
+    const events = [];
+    monitor.on('blocked', (event) => events.push(event));
+    const spin = (ms) => { for (const end = Date.now() + ms; Date.now() < end;); };
+    /** The helper takes its time to start; until then there is no stack. */
+    const until = async (test) => { while (!test()) await new Promise((resolve) => setTimeout(resolve, 20)); };
+    const ready = () => until(() => events.some(({ frames }) => frames !== null) || spin(150))
+      .then(() => events.splice(0));
+    (async () => {
+      await ready();
+      ${work}
+      console.log(JSON.stringify({ stats: monitor.stats(), events }));
+    })();
+    const limit = setTimeout(() => process.exit(3), 20_000);
+    limit.unref();`;
+
+  async function run(work) {
+    const { code, stdout, stderr } = await runScript(program(work), { env: { HEAPWISE_V8_BRIDGE: 'off' } });
+    assert.equal(code, 0, stderr);
+    assert.equal(stderr, '', 'nothing about debuggers');
+    return JSON.parse(stdout);
+  }
+
+  it('with function, file and line, and the process ends by itself', async () => {
+    const { stats, events } = await run(`
+      setImmediate(function culprit() { spin(200); });
+      await until(() => events.length > 0);`);
+    assert.equal(stats.stacks, 'inspector');
+    assert.match(stats.stacksReason, /HEAPWISE_V8_BRIDGE=off|not known on Windows/);
+    const [{ frames, phase, native, duration }] = events;
+    const culprit = frames.find(({ functionName }) => functionName === 'culprit');
+    assert.match(culprit.fileName, /script\.js$/);
+    assert.ok(culprit.line > 10);
+    assert.equal(phase, 'check');
+    assert.equal(native, false);
+    assert.ok(duration >= 199 && duration < 2000);
+  });
+
+  it('and says when a native call holds the thread, which it leaves running', async () => {
+    const { events } = await run(`
+      setImmediate(() => require('node:crypto').pbkdf2Sync('password', 'salt', 500_000, 64, 'sha512'));
+      await until(() => events.length > 0);
+      setImmediate(function next() { spin(200); });
+      await until(() => events.length > 1);`);
+    assert.equal(events[0].native, true);
+    assert.ok(events[1].frames.some(({ functionName }) => functionName === 'next'));
+  });
+
+  it('but does not touch a thread that somebody else has paused', async () => {
+    const { events } = await run(`
+      const { Worker } = require('node:worker_threads');
+      const person = new Worker(\`
+        const { Session } = require('node:inspector');
+        const session = new Session();
+        session.connectToMainThread();
+        const alive = setInterval(() => {}, 1000);
+        session.on('Debugger.paused', () => setTimeout(() => {
+          session.post('Debugger.resume');
+          session.post('Debugger.disable', () => {
+            session.disconnect();
+            clearInterval(alive);
+          });
+        }, 600));
+        session.post('Debugger.enable', () => session.post('Debugger.pause'));
+      \`, { eval: true });
+      const gone = require('node:events').once(person, 'exit');
+      const work = setInterval(() => {}, 1);
+      await until(() => events.length > 0);
+      clearInterval(work);
+      await gone;`);
+    assert.ok(events[0].duration >= 590, `${events[0].duration} ms`);
+    assert.match(events[0].stackReason, /a debugger has paused the thread/);
+  });
 });
 
 describe('blocks of all threads', () => {

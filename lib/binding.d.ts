@@ -136,6 +136,9 @@ export interface BridgeHeap {
  */
 export declare function captureStack(): Array<LoopFrame>
 
+/** The helper's answer: frames, innermost first, or none if somebody else has paused the thread. */
+export declare function deliverStack(block: number, frames?: Array<LoopFrame> | undefined | null): void
+
 /** One point of the live set, as JavaScript reads it. */
 export interface GcPoint {
   /** Milliseconds before now. */
@@ -288,8 +291,14 @@ export interface ProbeOptions {
   thread: number
   /** Least time from one stack to the next. */
   stackInterval: number
-  /** Why stacks are not to be had; they are captured if this is missing. */
-  noStacks?: string
+  /** How stacks are captured: `v8`, `inspector` (by a helper, see `serve_stacks`) or `none`. */
+  stacks: string
   /** `stderr`, or a file: where the watchdog reports blocks by itself. */
   reportTo?: string
 }
+
+/**
+ * Makes the current thread the helper that is asked for stacks of the main thread: `capture(block)` is called when one
+ * is wanted. Its answer goes to `deliver_stack`.
+ */
+export declare function serveStacks(capture: (arg0: number) => void): void

@@ -5,6 +5,7 @@ const { performance } = require('node:perf_hooks');
 const { threadId } = require('node:worker_threads');
 const { error, fromNative } = require('./errors.js');
 const { blockedEvent, plainEvent } = require('./event-loop/blocked-event.js');
+const { acquireHelper, noInspector, releaseHelper } = require('./event-loop/inspector-stacks.js');
 const { createLoopWindow, share, utilizationGiven } = require('./event-loop/loop-window.js');
 const { checkStacks } = require('./event-loop/stack-check.js');
 const { createTimerProbe } = require('./event-loop/timer-probe.js');
@@ -15,6 +16,11 @@ const OPTIONS = ['blockedThreshold', 'captureStack', 'stackInterval', 'reportTo'
 
 /** How far the loop's idle time as the probe reads it may lie from what Node itself says, in milliseconds. */
 const IDLE_TOLERANCE = 5;
+
+/** @typedef {{ way: import('..').EventLoopStats['stacks'], reason: string | null }} Stacks */
+
+/** @type {Stacks} */
+const NO_STACKS = Object.freeze({ way: 'none', reason: 'captureStack is false' });
 
 /** @type {import('./event-loop/loop-window.js').Counters} */
 const NOTHING = Object.freeze({ turns: 0, blocked: 0, elapsed: 0, active: 0, gc: 0 });
@@ -39,8 +45,8 @@ function createEventLoopMonitorClass({
   probeRefused = notNode,
   bridgeRefused = noBridge,
 }) {
-  /** Why stacks are not to be had; null where they are. Found out by the first monitor that wants them. */
-  const whyNoStacks = once(() => bridgeRefused() ?? checkStacks(binding) ?? null);
+  /** Why V8 itself gives no stacks; undefined where it does. Found out by the first monitor that wants them. */
+  const noV8Stacks = once(() => bridgeRefused() ?? checkStacks(binding));
 
   const pauses = Object.freeze({
     minor: view(gc.pauses('minor')),
@@ -63,6 +69,8 @@ function createEventLoopMonitorClass({
     #timer;
     /** @type {string | null} why not the better tier */
     #reason = null;
+    /** How stacks are captured, and why not in a better way. @type {Stacks} */
+    #stacks = { way: 'none', reason: 'the monitor has not been started' };
     /** Counters of the starts before this one. */
     #before = NOTHING;
     /** Number of starts; what was planned in an earlier one is out of date. */
@@ -78,6 +86,9 @@ function createEventLoopMonitorClass({
         max: 3_600_000,
       });
       this.#captureStack = validate.boolean(given.captureStack, 'captureStack', true);
+      if (!this.#captureStack) {
+        this.#stacks = NO_STACKS;
+      }
       this.#stackInterval = validate.number(given.stackInterval, 'stackInterval', { default: 1000, min: 0 });
       this.#reportTo = validate.path(given.reportTo, 'reportTo');
     }
@@ -106,6 +117,9 @@ function createEventLoopMonitorClass({
       this.#starts++;
       if (this.#reason === null) {
         this.#checkSoon();
+        if (this.#stacks.way === 'inspector') {
+          acquireHelper();
+        }
       } else {
         this.#startTimer();
       }
@@ -120,6 +134,9 @@ function createEventLoopMonitorClass({
         this.#running = false;
         this.#timer?.stop();
         this.#timer = undefined;
+        if (this.#stacks.way === 'inspector') {
+          releaseHelper();
+        }
         gc.release();
       }
       return this;
@@ -165,12 +182,12 @@ function createEventLoopMonitorClass({
     stats() {
       const counters = this.#counters();
       const { turns, blocked, elapsed } = counters;
-      const noStacks = this.#noStacks();
+      const { way, reason } = this.#stacks;
       return {
         source: this.#reason === null ? 'libuv' : 'timer',
         reason: this.#reason,
-        stacks: noStacks === null ? 'v8' : 'none',
-        stacksReason: noStacks,
+        stacks: way,
+        stacksReason: reason,
         running: this.#running,
         elapsed,
         turns,
@@ -181,21 +198,29 @@ function createEventLoopMonitorClass({
       };
     }
 
-    /** Why no stacks are captured; null where they are. */
-    #noStacks() {
+    /** @returns {Stacks} */
+    #chooseStacks() {
       if (!this.#captureStack) {
-        return 'captureStack is false';
+        return NO_STACKS;
       }
-      return this.#reason === null ? whyNoStacks() : 'the loop is measured by a timer';
+      const noV8 = noV8Stacks();
+      if (noV8 === undefined) {
+        return { way: 'v8', reason: null };
+      }
+      const none = noInspector();
+      return none === undefined
+        ? { way: 'inspector', reason: noV8 }
+        : { way: 'none', reason: `${noV8}; ${none}` };
     }
 
     /** Why the probe does not work here; null once it does. */
     #startProbe() {
+      this.#stacks = this.#chooseStacks();
       const options = {
         threshold: this.#threshold,
         thread: threadId,
         stackInterval: this.#stackInterval,
-        noStacks: (this.#captureStack ? whyNoStacks() : 'captureStack is false') ?? undefined,
+        stacks: this.#stacks.way,
         reportTo: this.#reportTo,
       };
       try {
@@ -237,6 +262,10 @@ function createEventLoopMonitorClass({
     }
 
     #startTimer() {
+      if (this.#stacks.way === 'inspector') {
+        releaseHelper();
+      }
+      this.#stacks = { way: 'none', reason: 'the loop is measured by a timer' };
       const record = (/** @type {number} */ lag) => this.#histogram.record(lag);
       this.#timer = createTimerProbe(this.#threshold, record, (lag) =>
         this.#announce(plainEvent(lag, threadId)),

@@ -25,6 +25,7 @@ use parking_lot::Mutex;
 use super::{
     blocks::{BLOCKS, Block, Stack},
     core::{TimeSpent, TurnMeter, lag_histogram},
+    helper,
     probe::{LagShared, ProbeConfig, ProbeHandle},
     report::Report,
     watchdog::{StackSource, WatchConfig},
@@ -33,7 +34,7 @@ use crate::{
     clock::core::now_ns,
     error::{CodedError, ErrorCode, coded},
     histogram::binding::NativeHistogram,
-    shared::{notify::Notifier, number::to_u64},
+    shared::{env_hook::EnvHook, notify::Notifier, number::to_u64},
     v8::{
         binding::GcWatch,
         stack::{Frame, Interruptible, capture_here},
@@ -49,8 +50,8 @@ pub struct ProbeOptions {
     pub thread: u32,
     /// Least time from one stack to the next.
     pub stack_interval: f64,
-    /// Why stacks are not to be had; they are captured if this is missing.
-    pub no_stacks: Option<String>,
+    /// How stacks are captured: `v8`, `inspector` (by a helper, see `serve_stacks`) or `none`.
+    pub stacks: String,
     /// `stderr`, or a file: where the watchdog reports blocks by itself.
     pub report_to: Option<String>,
 }
@@ -73,7 +74,7 @@ pub struct LagCounters {
 }
 
 /// One frame of JavaScript. Line and column from 1.
-#[napi(object, object_from_js = false)]
+#[napi(object)]
 pub struct LoopFrame {
     /// Empty for an anonymous function and a module's top level.
     pub function: String,
@@ -111,6 +112,12 @@ pub struct LoopBlock {
 impl From<&Frame> for LoopFrame {
     fn from(Frame { function, script, line, column }: &Frame) -> Self {
         Self { function: function.clone(), script: script.clone(), line: *line, column: *column }
+    }
+}
+
+impl From<LoopFrame> for Frame {
+    fn from(LoopFrame { function, script, line, column }: LoopFrame) -> Self {
+        Self { function, script, line, column }
     }
 }
 
@@ -158,6 +165,29 @@ pub fn capture_stack(env: Env) -> Result<Vec<LoopFrame>, CodedError> {
     Ok(frames.iter().map(LoopFrame::from).collect())
 }
 
+/// Makes the current thread the helper that is asked for stacks of the main thread: `capture(block)` is called when one
+/// is wanted. Its answer goes to `deliver_stack`.
+#[napi(catch_unwind)]
+pub fn serve_stacks(env: Env, capture: Function<'_, FnArgs<(f64,)>, ()>) -> Result<(), CodedError> {
+    let unsupported = |error: napi::Error| coded(ErrorCode::Unsupported, error);
+    let ask = Notifier::new(&capture).map_err(unsupported)?;
+    // Not kept: it runs at the end of the environment, which is what it is for.
+    std::mem::forget(EnvHook::new(&env, helper::leave).map_err(unsupported)?);
+    helper::serve(ask);
+    Ok(())
+}
+
+/// The helper's answer: frames, innermost first, or none if somebody else has paused the thread.
+#[napi(catch_unwind)]
+pub fn deliver_stack(block: f64, frames: Option<Vec<LoopFrame>>) {
+    let id = to_u64(block);
+    let mut blocks = BLOCKS.lock();
+    match frames {
+        Some(frames) => blocks.captured(id, frames.into_iter().map(Frame::from).collect()),
+        None => blocks.refused(id, "a debugger has paused the thread"),
+    }
+}
+
 /// The probe of one event loop.
 #[napi]
 pub struct LoopProbe {
@@ -190,16 +220,16 @@ impl LoopProbe {
             return Ok(());
         }
         let unsupported = |reason: &str| coded(ErrorCode::Unsupported, reason);
-        let ProbeOptions { threshold, thread, stack_interval, no_stacks, report_to } = options;
+        let ProbeOptions { threshold, thread, stack_interval, stacks, report_to } = options;
         let report = report_to.map(|to| report(&to)).transpose()?;
         let notifier =
             Notifier::new(&on_blocked).map_err(|error| coded(ErrorCode::Unsupported, error))?;
-        let stacks = if no_stacks.is_some() {
-            StackSource::None("stacks are not captured here")
-        } else {
+        let stacks = match stacks.as_str() {
             // SAFETY: inside a Node-API call of `env`; the watch revokes it before the environment ends.
-            unsafe { Interruptible::current(env.raw()) }
-                .map_or_else(StackSource::None, StackSource::Interrupt)
+            "v8" => unsafe { Interruptible::current(env.raw()) }
+                .map_or_else(StackSource::None, StackSource::Interrupt),
+            "inspector" => StackSource::Helper,
+            _ => StackSource::None("stacks are not captured here"),
         };
         let config = ProbeConfig {
             shared: Arc::clone(&self.shared),

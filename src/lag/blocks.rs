@@ -86,6 +86,13 @@ impl Blocks {
         };
     }
 
+    /// The stack that was asked for will not come, for this reason.
+    pub fn refused(&mut self, id: u64, reason: &'static str) {
+        if let Some(block) = self.find(id).filter(|block| block.stack == Stack::Awaited) {
+            block.stack = Stack::Missing(reason);
+        }
+    }
+
     /// All of them, oldest first.
     pub fn iter(&self) -> impl Iterator<Item = &Block> {
         self.ring.iter()

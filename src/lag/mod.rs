@@ -4,6 +4,7 @@ pub mod binding;
 pub mod blocks;
 pub mod core;
 pub mod freeze;
+pub mod helper;
 pub mod probe;
 pub mod pulse;
 pub mod report;

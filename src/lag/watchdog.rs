@@ -19,6 +19,7 @@ use super::{
     blocks::{BLOCKS, Block, Stack},
     core::{Look, Reading, Turn, look},
     freeze::{FREEZE, Freezes},
+    helper,
     pulse::Pulse,
     report::Report,
     uv::{Loop, Uv},
@@ -36,7 +37,9 @@ const SHORTEST: u64 = 1_000_000;
 const REFRESH: u64 = 100_000_000;
 /// Time that a stack may take, in nanoseconds. An interrupt comes within 0.4 ms in JavaScript; what has not come by then
 /// waits for the end of a native call.
-const PATIENCE: u64 = 25_000_000;
+const INTERRUPT_PATIENCE: u64 = 25_000_000;
+/// The same for the helper: the inspector's first answer takes 16 to 29 ms.
+const HELPER_PATIENCE: u64 = 80_000_000;
 
 static WATCHDOG: Service = Service::new("heapwise-watch", run);
 static LOOPS: Mutex<Vec<Arc<Watched>>> = Mutex::new(Vec::new());
@@ -46,6 +49,8 @@ static FREEZES: Mutex<Freezes> = Mutex::new(Freezes::new());
 pub enum StackSource {
     /// By V8's interrupt.
     Interrupt(Arc<Interruptible>),
+    /// By the helper in JavaScript.
+    Helper,
     /// Not at all, for this reason.
     None(&'static str),
 }
@@ -256,10 +261,12 @@ impl Watched {
         let soon = last != 0 && now.saturating_sub(last) < self.config.stack_interval;
         let stack = match &self.config.stacks {
             StackSource::None(reason) => Stack::Missing(reason),
-            StackSource::Interrupt(_) if soon => {
-                Stack::Missing("another one was captured a moment ago")
-            }
-            StackSource::Interrupt(_) => Stack::Awaited,
+            _ if soon => Stack::Missing("another one was captured a moment ago"),
+            StackSource::Interrupt(_) | StackSource::Helper => Stack::Awaited,
+        };
+        let patience = match self.config.stacks {
+            StackSource::Helper => HELPER_PATIENCE,
+            _ => INTERRUPT_PATIENCE,
         };
         let asks = stack == Stack::Awaited;
         let id = BLOCKS.lock().add(Block {
@@ -271,18 +278,24 @@ impl Watched {
             ended: false,
             stack,
         });
-        Open { turn, id, asks, report_at: Some(if asks { now + PATIENCE } else { now }) }
+        Open { turn, id, asks, report_at: Some(if asks { now + patience } else { now }) }
     }
 
     /// Asks for the stack of a block that was just found. Returns the block to be reported, if it is time to, and the
     /// time after which to look again.
     fn begins(&self, open: &mut Open, now: u64) -> (Option<u64>, u64) {
-        if open.asks
-            && let StackSource::Interrupt(target) = &self.config.stacks
-        {
-            let id = open.id;
+        let id = open.id;
+        if open.asks {
             self.last_stack.store(now, Relaxed);
-            target.ask(Box::new(move |frames| BLOCKS.lock().captured(id, frames)));
+            match &self.config.stacks {
+                StackSource::Interrupt(target) => {
+                    target.ask(Box::new(move |frames| BLOCKS.lock().captured(id, frames)));
+                }
+                StackSource::Helper if !helper::ask(id) => {
+                    BLOCKS.lock().refused(id, "the helper that captures stacks is not there yet");
+                }
+                StackSource::Helper | StackSource::None(_) => {}
+            }
         }
         open.due(now)
     }
