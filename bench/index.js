@@ -10,6 +10,7 @@ const { join, relative } = require('node:path');
 const { USAGE, UsageError, readArgs } = require('./lib/args.js');
 const { benchNames, loadBench, selectCases } = require('./lib/benches.js');
 const { commitInfo, machineInfo, nodeInfo } = require('./lib/environment.js');
+const { runOnEveryNode, tables } = require('./lib/every-node.js');
 const { createProgress } = require('./lib/progress.js');
 const { markdownReport, textReport } = require('./lib/report.js');
 const { runCases } = require('./lib/runner.js');
@@ -21,7 +22,9 @@ async function main() {
   } else if (args.name === undefined) {
     console.log(listing());
   } else {
-    print(await results(args), args.format);
+    const bench = loadBench(args.name);
+    const document = await (bench.byNode ? resultsOfEveryNode(bench, args) : results(bench, args));
+    print(document, args.format, bench.byNode && tables(bench, document));
   }
 }
 
@@ -32,9 +35,11 @@ function listing() {
   return [...lines, '', USAGE].join('\n');
 }
 
-/** @param {ReturnType<typeof readArgs>} args */
-async function results(args) {
-  const { cases } = loadBench(args.name);
+/**
+ * @param {import('./lib/benches.js').Bench} bench
+ * @param {ReturnType<typeof readArgs>} args
+ */
+async function results({ cases }, args) {
   const { node, v8 } = nodeInfo(args.node);
   const file = join(__dirname, 'results', `${args.name}-node${node.split('.')[0]}.json`);
   if (args.saved) {
@@ -42,18 +47,42 @@ async function results(args) {
   }
   const selected = selectCases(cases, args.case);
   const partial = selected.length < cases.length;
+  const measure = (progress) => runCases(args.name, selected, { ...args, progress });
+  // Figures that get quoted come from whole runs only.
+  return recorded(args.name, { node, v8 }, measure, args.quick || partial ? undefined : file);
+}
+
+/**
+ * @param {import('./lib/every-node.js').NodeBench} bench
+ * @param {ReturnType<typeof readArgs>} args
+ */
+async function resultsOfEveryNode(bench, { name, quick, saved }) {
+  const file = join(__dirname, 'results', `${name}.json`);
+  if (saved) {
+    return readSaved(file);
+  }
+  const measure = (progress) => runOnEveryNode(bench, { quick, progress });
+  return recorded(name, {}, measure, quick ? undefined : file);
+}
+
+/**
+ * @param {string} bench
+ * @param {{ node?: string, v8?: string }} runtime
+ * @param {(progress: import('./lib/progress.js').Progress) => Promise<object>} measure
+ * @param {string} [file] where the document is written
+ */
+async function recorded(bench, runtime, measure, file) {
   // Taken before the run: the load says whether the machine was ours alone.
-  const origin = { date: new Date().toISOString(), node, v8, ...commitInfo(), machine: machineInfo() };
+  const origin = { date: new Date().toISOString(), ...runtime, ...commitInfo(), machine: machineInfo() };
   const progress = createProgress();
   let measured;
   try {
-    measured = await runCases(args.name, selected, { ...args, progress });
+    measured = await measure(progress);
   } finally {
     progress.end();
   }
-  const document = { bench: args.name, ...origin, ...measured };
-  // Figures that get quoted come from whole runs only.
-  if (!args.quick && !partial) {
+  const document = { bench, ...origin, ...measured };
+  if (file !== undefined) {
     writeFileSync(file, `${JSON.stringify(document, null, 2)}\n`);
     console.error(`written to ${relative('', file)}`);
   }
@@ -69,9 +98,9 @@ function readSaved(file) {
   }
 }
 
-function print(document, format) {
+function print(document, format, given) {
   const render = { json: (it) => JSON.stringify(it, null, 2), markdown: markdownReport, text: textReport };
-  console.log(render[format](document));
+  console.log(render[format](document, given));
 }
 
 main().catch((error) => {

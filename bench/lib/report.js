@@ -32,49 +32,69 @@ function columns({ measure, rows }) {
   return all;
 }
 
-/** Rows of equally wide cells: the first column to the left, figures to the right. */
-function cells(result) {
+/**
+ * A case's table.
+ *
+ * @typedef {{ title: string, rows: string[][] }} Table whose first row holds the titles of its columns
+ * @returns {Table}
+ */
+function table(result) {
+  const { name, measure, rows } = result;
   const shown = columns(result);
-  const grid = [
-    shown.map(([title]) => title),
-    ...result.rows.map((row) => shown.map(([, cell]) => cell(row))),
-  ];
-  const widths = shown.map((_, i) => Math.max(3, ...grid.map((line) => line[i].length)));
+  return {
+    title: `${name} (${measure.unit}, ${measure.better} is better)`,
+    rows: [shown.map(([title]) => title), ...rows.map((row) => shown.map(([, cell]) => cell(row)))],
+  };
+}
+
+/** Rows of equally wide cells: the first column to the left, figures to the right. */
+function cells(grid) {
+  const widths = grid[0].map((_, i) => Math.max(3, ...grid.map((line) => line[i].length)));
   const pad = (cell, i) => (i === 0 ? cell.padEnd(widths[i]) : cell.padStart(widths[i]));
   return { lines: grid.map((line) => line.map(pad)), widths };
 }
 
-const heading = ({ name, measure }) => `${name} (${measure.unit}, ${measure.better} is better)`;
-
-function textTable(result) {
-  return [heading(result), ...cells(result).lines.map((line) => `  ${line.join('  ')}`)].join('\n');
+/** @param {Table} it */
+function textTable({ title, rows }) {
+  return [title, ...cells(rows).lines.map((line) => `  ${line.join('  ')}`)].join('\n');
 }
 
-function markdownTable(result) {
-  const { lines, widths } = cells(result);
+/** @param {Table} it */
+function markdownTable({ title, rows: grid }) {
+  const { lines, widths } = cells(grid);
   const rule = widths.map((width, i) => (i === 0 ? '-'.repeat(width) : `${'-'.repeat(width - 1)}:`));
   const [header, ...rows] = [lines[0], rule, ...lines.slice(1)].map((line) => `| ${line.join(' | ')} |`);
-  return [`**${heading(result)}**`, '', header, ...rows].join('\n');
+  return [`**${title}**`, '', header, ...rows].join('\n');
 }
 
 /** What a figure is worth nothing without. */
 function origin({ bench, quick, rounds, date, node, v8, commit, dirty, machine }) {
   const { cpu, cores, memoryBytes, os, loadAverage } = machine;
   const source = commit === null ? 'no commit' : `commit ${commit}${dirty ? ' with changes' : ''}`;
+  const how = rounds === undefined ? 'one run' : `median of ${rounds} rounds`;
+  const runtime = node === undefined ? [] : [`Node ${node}`, `V8 ${v8}`];
   return [
-    `${bench}: median of ${rounds} rounds${quick ? ' (quick: a smoke test, no figures to quote)' : ''}, ${date}`,
-    `Node ${node}, V8 ${v8}, ${source}`,
+    `${bench}: ${how}${quick ? ' (quick: a smoke test, no figures to quote)' : ''}, ${date}`,
+    [...runtime, source].join(', '),
     `${cpu}, ${cores} cores, ${(memoryBytes / GB).toFixed(1)} GiB, ${os}, load ${loadAverage} before the run`,
   ];
 }
 
-function textReport(document) {
-  return [origin(document).join('\n'), ...document.cases.map(textTable)].join('\n\n');
+/**
+ * @param {any} document
+ * @param {Table[]} [given] its tables, unless they are those of its cases
+ */
+function textReport(document, given = document.cases.map(table)) {
+  return [origin(document).join('\n'), ...given.map(textTable)].join('\n\n');
 }
 
-function markdownReport(document) {
+/**
+ * @param {any} document
+ * @param {Table[]} [given]
+ */
+function markdownReport(document, given = document.cases.map(table)) {
   const about = origin(document).map((line) => `- ${line}`);
-  return [about.join('\n'), ...document.cases.map(markdownTable)].join('\n\n');
+  return [about.join('\n'), ...given.map(markdownTable)].join('\n\n');
 }
 
 module.exports = { markdownReport, textReport };

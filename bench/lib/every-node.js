@@ -1,0 +1,90 @@
+'use strict';
+
+const { execFile } = require('node:child_process');
+const { MAJORS, nodeOf } = require('../../scripts/nodes.js');
+
+/** A child that takes longer hangs. */
+const TIMEOUT_MS = 300_000;
+
+/**
+ * A bench that measures on every supported Node and has them as columns.
+ *
+ * @typedef {object} NodeBench
+ * @property {string} summary one line for the list of benches
+ * @property {string[]} contenders each measured in a process of its own
+ * @property {(node: string, major: string) => string} prepare installs what it needs; given to `child`
+ * @property {(contender: string, prepared: string, options: { quick: boolean }) => string[]} child arguments of node
+ * @property {{ title: string, cell: (answer: any) => string }[]} byNode tables with a column for each Node
+ * @property {{ title: string, columns: string[], cell: (answer: any, column: string) => string }} [each] a table for each
+ *   Node
+ */
+
+/**
+ * @param {NodeBench} bench
+ * @param {{ quick: boolean, progress: import('./progress.js').Progress }} options
+ */
+async function runOnEveryNode(bench, { quick, progress }) {
+  const nodes = MAJORS.map((major) => ({ major, path: nodeOf(major) })).filter(({ path }) => path);
+  const prepared = nodes.map(({ path, major }) => bench.prepare(path, major));
+  progress.begin(nodes.length * bench.contenders.length);
+  /** @type {{ node: string, answers: Record<string, any> }[]} */
+  const results = [];
+  for (const [i, { path, major }] of nodes.entries()) {
+    const answers = {};
+    for (const contender of bench.contenders) {
+      progress.step(`Node ${major}`, contender);
+      answers[contender] = await runChild(path, bench.child(contender, prepared[i], { quick }));
+    }
+    results.push({ node: major, answers });
+  }
+  return { quick, nodes: results };
+}
+
+/**
+ * @param {string} node
+ * @param {string[]} args
+ */
+function runChild(node, args) {
+  const env = { ...process.env, NODE_ENV: 'production', NODE_OPTIONS: '' };
+  return new Promise((resolve, reject) => {
+    execFile(node, args, { env, timeout: TIMEOUT_MS }, (error, stdout, stderr) => {
+      if (error) {
+        reject(new Error(`a child failed: ${node} ${args.join(' ')}\n${stderr}`));
+      } else {
+        resolve(JSON.parse(stdout));
+      }
+    });
+  });
+}
+
+/**
+ * The tables of a document, as lists of rows of cells.
+ *
+ * @param {NodeBench} bench
+ * @param {Awaited<ReturnType<typeof runOnEveryNode>>} document
+ */
+function tables({ contenders, byNode, each }, { nodes }) {
+  const shown = (answer, cell) => (answer.missing === undefined ? cell(answer) : '-');
+  const wide = byNode.map(({ title, cell }) => ({
+    title,
+    rows: [
+      ['', ...nodes.map(({ node }) => `Node ${node}`)],
+      ...contenders.map((name) => [name, ...nodes.map(({ answers }) => shown(answers[name], cell))]),
+    ],
+  }));
+  const apart = nodes.map(({ node, answers }) => ({
+    title: `Node ${node}: ${each?.title}`,
+    rows: [
+      ['', ...(each?.columns ?? [])],
+      ...contenders.map((name) => [
+        name,
+        ...(each?.columns ?? []).map((column) =>
+          shown(answers[name], (answer) => each?.cell(answer, column)),
+        ),
+      ]),
+    ],
+  }));
+  return each ? [...wide, ...apart] : wide;
+}
+
+module.exports = { runOnEveryNode, tables };
