@@ -21,7 +21,8 @@ async function main([name, packages, lengths]) {
   try {
     instrument = await CONTENDERS[name](createRequire(join(packages, 'index.js')));
   } catch (error) {
-    return { missing: error.message.split('\n')[0] };
+    // Not the message: it names folders of this machine.
+    return { missing: error.code ?? error.name };
   }
   const socket = await echo();
   await rest(instrument.settle);

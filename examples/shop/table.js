@@ -1,5 +1,7 @@
 'use strict';
 
+const { relative } = require('node:path');
+
 const MB = 1024 * 1024;
 
 const ms = (value) => (value < 9.95 ? value.toFixed(1) : String(Math.round(value)));
@@ -55,9 +57,13 @@ function time(milliseconds) {
 }
 
 /** @param {import('../..').BlockedEvent} event */
-function blockedLine({ duration, gc }) {
+function blockedLine({ duration, gc, frames }) {
   const collecting = gc === null ? '' : ` (${ms(gc)} ms of it collecting garbage)`;
-  return `  ! the event loop was blocked for ${ms(duration)} ms${collecting}`;
+  const culprit = frames?.find(({ fileName }) => fileName !== null && !fileName.startsWith('node:'));
+  const where = culprit
+    ? ` in ${culprit.functionName ?? 'a function'} (${relative('', culprit.fileName)}:${culprit.line})`
+    : '';
+  return `  ! the event loop was blocked for ${ms(duration)} ms${collecting}${where}`;
 }
 
 /** @param {import('../..').LeakReport} report */

@@ -32,6 +32,8 @@ use crate::{
 
 /// Shortest sleep, in nanoseconds: with thresholds below it a block is seen late, not at a cost.
 const SHORTEST: u64 = 1_000_000;
+/// Longest sleep while there is a loop, in nanoseconds: when the process was stopped is known to one sleep.
+const LONGEST: u64 = 250_000_000;
 /// How often the duration of a block in progress is brought up to date, in nanoseconds; more often if the next turn could
 /// reach its threshold earlier.
 const REFRESH: u64 = 100_000_000;
@@ -200,7 +202,7 @@ fn run(signal: &Signal) {
             return;
         }
         let loops = LOOPS.lock().clone();
-        wait = loops.iter().map(AsRef::as_ref).map(Watched::look).min();
+        wait = loops.iter().map(|watched| watched.look().min(LONGEST)).min();
     }
 }
 
