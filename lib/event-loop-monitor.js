@@ -5,7 +5,7 @@ const { performance } = require('node:perf_hooks');
 const { threadId } = require('node:worker_threads');
 const { error, fromNative } = require('./errors.js');
 const { blockedEvent, plainEvent } = require('./event-loop/blocked-event.js');
-const { acquireHelper, noInspector, releaseHelper } = require('./event-loop/inspector-stacks.js');
+const { noInspector, startHelper } = require('./event-loop/inspector-stacks.js');
 const { createLoopWindow, share, utilizationGiven } = require('./event-loop/loop-window.js');
 const { checkStacks } = require('./event-loop/stack-check.js');
 const { createTimerProbe } = require('./event-loop/timer-probe.js');
@@ -118,7 +118,7 @@ function createEventLoopMonitorClass({
       if (this.#reason === null) {
         this.#checkSoon();
         if (this.#stacks.way === 'inspector') {
-          acquireHelper();
+          startHelper();
         }
       } else {
         this.#startTimer();
@@ -134,9 +134,6 @@ function createEventLoopMonitorClass({
         this.#running = false;
         this.#timer?.stop();
         this.#timer = undefined;
-        if (this.#stacks.way === 'inspector') {
-          releaseHelper();
-        }
         gc.release();
       }
       return this;
@@ -262,9 +259,6 @@ function createEventLoopMonitorClass({
     }
 
     #startTimer() {
-      if (this.#stacks.way === 'inspector') {
-        releaseHelper();
-      }
       this.#stacks = { way: 'none', reason: 'the loop is measured by a timer' };
       const record = (/** @type {number} */ lag) => this.#histogram.record(lag);
       this.#timer = createTimerProbe(this.#threshold, record, (lag) =>

@@ -3,9 +3,7 @@
 const { join } = require('node:path');
 const { Worker, isMainThread } = require('node:worker_threads');
 
-/** The helper of this process and how many monitors use it. */
-let users = 0;
-/** @type {Worker | undefined} */
+/** The helper of this process. @type {Worker | undefined} */
 let helper;
 
 /**
@@ -24,9 +22,14 @@ function noInspector() {
   return require('node:inspector').url() === undefined ? undefined : 'a debugger is attached';
 }
 
-/** One more monitor wants stacks. The first one starts the helper. */
-function acquireHelper() {
-  users++;
+/**
+ * Starts the helper, unless there is one.
+ *
+ * It is never ended before the process: a worker that ends while the main thread still answers its inspector session
+ * makes Node abort (seen on Node 20: the mutex of the worker's message queue is destroyed while it is locked). When the
+ * process ends the main thread waits for its workers and answers nothing.
+ */
+function startHelper() {
   if (helper === undefined) {
     helper = new Worker(join(__dirname, 'inspector-helper.js'), { stdout: true, stderr: true });
     helper.unref();
@@ -35,12 +38,4 @@ function acquireHelper() {
   }
 }
 
-/** One less. The last one ends it. */
-function releaseHelper() {
-  if (users > 0 && --users === 0) {
-    void helper?.terminate();
-    helper = undefined;
-  }
-}
-
-module.exports = { acquireHelper, noInspector, releaseHelper };
+module.exports = { noInspector, startHelper };
