@@ -4,16 +4,18 @@ const { execFile } = require('node:child_process');
 const { MAJORS, nodeOf } = require('../../scripts/nodes.js');
 
 /** A child that takes longer hangs. */
-const TIMEOUT_MS = 300_000;
+const TIMEOUT_MS = 1_200_000;
 
 /**
  * A bench that measures on every supported Node and has them as columns.
  *
  * @typedef {object} NodeBench
  * @property {string} summary one line for the list of benches
- * @property {string[]} contenders each measured in a process of its own
+ * @property {string[]} contenders the rows
  * @property {(node: string, major: string) => string} prepare installs what it needs; given to `child`
- * @property {(contender: string, prepared: string, options: { quick: boolean }) => string[]} child arguments of node
+ * @property {(contender: string, prepared: string, options: { quick: boolean }) => string[]} [child] arguments of node
+ * @property {(contenders: string[], prepared: string, options: { quick: boolean }) => string[]} [together] measures all of
+ *   them in one child, which prints the answers by name; instead of `child`
  * @property {{ title: string, cell: (answer: any) => string }[]} byNode tables with a column for each Node
  * @property {{ title: string, columns: string[], cell: (answer: any, column: string) => string }} [each] a table for each
  *   Node
@@ -26,14 +28,20 @@ const TIMEOUT_MS = 300_000;
 async function runOnEveryNode(bench, { quick, progress }) {
   const nodes = MAJORS.map((major) => ({ major, path: nodeOf(major) })).filter(({ path }) => path);
   const prepared = nodes.map(({ path, major }) => bench.prepare(path, major));
-  progress.begin(nodes.length * bench.contenders.length);
+  const { contenders, child, together } = bench;
+  progress.begin(nodes.length * (together ? 1 : contenders.length));
   /** @type {{ node: string, answers: Record<string, any> }[]} */
   const results = [];
   for (const [i, { path, major }] of nodes.entries()) {
-    const answers = {};
-    for (const contender of bench.contenders) {
-      progress.step(`Node ${major}`, contender);
-      answers[contender] = await runChild(path, bench.child(contender, prepared[i], { quick }));
+    let answers = {};
+    if (together) {
+      progress.step(`Node ${major}`, 'all');
+      answers = await runChild(path, together(contenders, prepared[i], { quick }));
+    } else {
+      for (const contender of contenders) {
+        progress.step(`Node ${major}`, contender);
+        answers[contender] = await runChild(path, child(contender, prepared[i], { quick }));
+      }
     }
     results.push({ node: major, answers });
   }

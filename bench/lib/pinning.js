@@ -3,13 +3,21 @@
 const { execFileSync } = require('node:child_process');
 const { readFileSync } = require('node:fs');
 
+/** @type {number[] | undefined} */
+let found;
+
+/** The same at each call: once this process is pinned it may use one only. */
+function cores() {
+  return (found ??= findCores());
+}
+
 /**
  * The first two cores that this process may use; none where processes cannot be pinned (other than Linux, no
  * taskset, a single core).
  *
  * @returns {number[]}
  */
-function cores() {
+function findCores() {
   try {
     execFileSync('taskset', ['--version'], { stdio: 'ignore' });
     const [, list] = /^Cpus_allowed_list:\s*(\S+)/m.exec(readFileSync('/proc/self/status', 'utf8'));

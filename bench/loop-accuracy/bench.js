@@ -1,8 +1,8 @@
 'use strict';
 
 const { join } = require('node:path');
-const { packagesFor } = require('../../scripts/nodes.js');
 const { CONTENDERS } = require('./contenders.js');
+const { preparePeers } = require('./peers.js');
 const { PHASES } = require('./phases.js');
 
 /** Milliseconds of the injected blocks. */
@@ -10,15 +10,6 @@ const LENGTHS = [1, 5, 20, 100, 200];
 const QUICK_LENGTHS = [20, 200];
 /** A block is found if what is said of it is right to this many milliseconds, or to one percent. */
 const TOLERANCE = 1;
-
-const PEERS = {
-  '@datadog/native-metrics': '4.0.0',
-  '@fastify/under-pressure': '9.2.0',
-  fastify: '5.12.8',
-  loopbench: '2.0.0',
-  'toobusy-js': '0.5.1',
-};
-const COMPILED_PEERS = { 'event-loop-stats': '1.4.1' };
 
 /** @typedef {{ phase: string, length: number, truth: number, said: number }} Block */
 /** @typedef {{ said: number, active: number }} Compared */
@@ -28,11 +19,7 @@ module.exports = {
   summary:
     'blocks of known length in every phase of the loop, and what each instrument says of them; all Node versions',
   contenders: Object.keys(CONTENDERS),
-  /**
-   * @param {string} node
-   * @param {string} major
-   */
-  prepare: (node, major) => packagesFor(node, join('loop-peers', major), PEERS, COMPILED_PEERS),
+  prepare: preparePeers,
   /** The arguments of a child that measures one contender. */
   child: (contender, packages, { quick }) => [
     '--expose-gc',

@@ -1,0 +1,100 @@
+'use strict';
+
+const assert = require('node:assert');
+const { spawn } = require('node:child_process');
+const { once } = require('node:events');
+const { cores, pinned, pinSelf } = require('./pinning.js');
+
+/** To each app. */
+const CONNECTIONS = 16;
+/** For each app. */
+const WARM_UP_S = 3;
+const SAMPLE_S = 4;
+const QUICK_WARM_UP_S = 1;
+const QUICK_SAMPLE_S = 1;
+
+/** @typedef {{ name: string, server: import('node:child_process').ChildProcess, origin: string }} App */
+
+/**
+ * Starts an app: a script that sends `{ port }` to its parent when it listens, and `{ cpuMicros }`, the processor time
+ * that it has used so far, whenever it gets a message.
+ *
+ * @param {string} name
+ * @param {string[]} script with its arguments
+ * @param {number} [core] on which it is kept
+ * @returns {Promise<App>}
+ */
+async function startApp(name, script, core) {
+  const [command, ...args] = pinned(core, [process.execPath, ...script]);
+  // Its stdout is our stderr: what it prints must not get into the line of figures.
+  const server = spawn(command, args, { stdio: ['ignore', 2, 2, 'ipc'] });
+  server.on('exit', (code) => assert.equal(code, 0, `the server of "${name}" should end well`));
+  const [{ port }] = await once(server, 'message');
+  return { name, server, origin: `http://127.0.0.1:${port}` };
+}
+
+/** @param {App} app */
+async function stopApp({ server }) {
+  server.disconnect();
+  await once(server, 'exit');
+}
+
+/**
+ * What an app says of itself.
+ *
+ * @param {App} app
+ * @returns {Promise<{ cpuMicros: number, turns?: number }>}
+ */
+async function askApp({ server }) {
+  const answer = once(server, 'message');
+  server.send('how much');
+  const [said] = await answer;
+  return said;
+}
+
+/**
+ * All apps under load at the same time, each in a process of its own, all on one core; this process with the load
+ * generator has another. What a request costs is taken from the processor time of its app, so whatever speeds the
+ * core up or slows it down meanwhile hits all of them alike.
+ *
+ * @param {{ name: string, script: string[] }[]} given
+ * @param {{ quick: boolean, path: string, check?: (app: App) => Promise<void> }} options `check` is called after the load
+ * @returns {Promise<{ cpuMicros: number, perSecond: number }[]>} processor time of a request; requests of a second
+ */
+async function loadTogether(given, { quick, path, check }) {
+  const [serverCore, ownCore] = cores();
+  const apps = await Promise.all(given.map(({ name, script }) => startApp(name, script, serverCore)));
+  pinSelf(ownCore);
+  await fire(apps, path, (quick ? QUICK_WARM_UP_S : WARM_UP_S) * apps.length);
+  const before = await Promise.all(apps.map(askApp));
+  const results = await fire(apps, path, (quick ? QUICK_SAMPLE_S : SAMPLE_S) * apps.length);
+  const after = await Promise.all(apps.map(askApp));
+  if (check !== undefined) {
+    await Promise.all(apps.map(check));
+  }
+  await Promise.all(apps.map(stopApp));
+  return results.map(({ requests, duration }, i) => ({
+    cpuMicros: (after[i].cpuMicros - before[i].cpuMicros) / requests.total,
+    perSecond: requests.total / duration,
+  }));
+}
+
+/**
+ * @param {App[]} apps
+ * @param {string} path
+ * @param {number} seconds
+ */
+async function fire(apps, path, seconds) {
+  const autocannon = require('autocannon');
+  const results = await Promise.all(
+    apps.map(({ origin }) =>
+      autocannon({ url: `${origin}${path}`, connections: CONNECTIONS, duration: seconds }),
+    ),
+  );
+  for (const { errors, timeouts, non2xx } of results) {
+    assert.equal(errors + timeouts + non2xx, 0, 'each request should be answered with 200');
+  }
+  return results;
+}
+
+module.exports = { askApp, loadTogether, startApp, stopApp };
