@@ -145,7 +145,7 @@ impl Watch {
         if let Some(block) = id.and_then(|id| blocks.find(id)) {
             (block.busy, block.gc, block.ended) = (turn.busy, turn.gc, true);
             if block.stack == Stack::Awaited {
-                block.stack = Stack::InNative;
+                block.stack = Stack::Missing("the block was over before it came");
             }
         }
         if turn.busy < config.threshold {
