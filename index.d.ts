@@ -682,7 +682,7 @@ export interface EventLoopMonitorOptions {
 
   /**
    * Where a line about each block is written while it lasts, by a thread of its own, so that a process that never runs
-   * JavaScript again leaves its evidence: `'stderr'`, or the path of a file to append to. The line comes 25 ms after
+   * JavaScript again leaves its evidence: `'stderr'`, or the path of a file to append to. The line comes 50 ms after
    * the threshold, if the block lasts as long: the time that a stack may take.
    *
    * @default undefined: nowhere
@@ -810,8 +810,8 @@ export interface BlockedEvent {
   /** Whether it is over. Always true in events. */
   ended: boolean;
   /**
-   * Whether a native call held the thread when the stack was asked for. The frames, if there are any, are then those
-   * just after the call had returned.
+   * Whether a native call held the thread when the stack was asked for: it did not come within 50 ms. The frames, if
+   * there are any, are then those just after the call had returned.
    */
   native: boolean;
   /** The phase of the loop; null without a stack, and where none of Node's own functions is at its end. */

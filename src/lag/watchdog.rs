@@ -39,7 +39,7 @@ const LONGEST: u64 = 250_000_000;
 const REFRESH: u64 = 100_000_000;
 /// Time that a stack may take, in nanoseconds. An interrupt comes within 0.4 ms in JavaScript; what has not come by then
 /// waits for the end of a native call.
-const INTERRUPT_PATIENCE: u64 = 25_000_000;
+const INTERRUPT_PATIENCE: u64 = 50_000_000;
 /// The same for the helper: the inspector's first answer takes 16 to 29 ms.
 const HELPER_PATIENCE: u64 = 80_000_000;
 
