@@ -682,8 +682,8 @@ export interface EventLoopMonitorOptions {
 
   /**
    * Where a line about each block is written while it lasts, by a thread of its own, so that a process that never runs
-   * JavaScript again leaves its evidence: `'stderr'`, or the path of a file to append to. The line comes 50 ms after
-   * the threshold, if the block lasts as long: the time that a stack may take.
+   * JavaScript again leaves its evidence: `'stderr'`, or the path of a file to append to. The line comes 50 ms after the
+   * threshold (80 ms where stacks come by the inspector), if the block lasts as long: the time that a stack may take.
    *
    * @default undefined: nowhere
    */
@@ -703,9 +703,9 @@ export interface EventLoopStats {
   /** Why not by `libuv`; null where it is. */
   reason: string | null;
   /**
-   * How the stack of a blocked turn is captured. `v8`: by an interrupt of V8, within a millisecond. `inspector`: where
+   * How the stack of a blocked turn is captured. `v8`: by an interrupt of V8, which comes at once. `inspector`: where
    * that cannot be had, by a worker that pauses the main thread through the inspector; no port is opened, and it takes
-   * 20 to 60 ms. `none`: not at all, and before the first start.
+   * some tens of milliseconds. `none`: not at all, and before the first start.
    */
   stacks: 'v8' | 'inspector' | 'none';
   /** Why not by `v8`; null where it is. */

@@ -19,6 +19,8 @@ const IDLE_TOLERANCE = 5;
 
 /** @typedef {{ way: import('..').EventLoopStats['stacks'], reason: string | null }} Stacks */
 
+const BY_TIMER = 'the loop is measured by a timer';
+
 /** @type {Stacks} */
 const NO_STACKS = Object.freeze({ way: 'none', reason: 'captureStack is false' });
 
@@ -259,10 +261,10 @@ function createEventLoopMonitorClass({
     }
 
     #startTimer() {
-      this.#stacks = { way: 'none', reason: 'the loop is measured by a timer' };
+      this.#stacks = { way: 'none', reason: BY_TIMER };
       const record = (/** @type {number} */ lag) => this.#histogram.record(lag);
       this.#timer = createTimerProbe(this.#threshold, record, (lag) =>
-        this.#announce(plainEvent(lag, threadId)),
+        this.#announce(plainEvent(lag, threadId, BY_TIMER)),
       );
     }
 
@@ -293,8 +295,11 @@ function createEventLoopMonitorClass({
      */
     #onBlocked(id, duration) {
       const block = binding.loopBlock(id);
-      // It has left the ring if many others came before JavaScript ran again.
-      this.#announce(block === null ? plainEvent(duration, threadId) : blockedEvent(block, this.#gcKnown()));
+      this.#announce(
+        block === null
+          ? plainEvent(duration, threadId, 'too many other blocks came before JavaScript ran again')
+          : blockedEvent(block, this.#gcKnown()),
+      );
     }
 
     /** @param {import('..').BlockedEvent} event */

@@ -20,7 +20,7 @@ function npm(args, node = process.execPath) {
   // Under `npm run` npm says where it is; run through Node, it needs no shell on Windows.
   const cli = process.env.npm_execpath;
   return cli
-    ? spawnSync(process.execPath, [cli, ...args], options)
+    ? spawnSync(node, [cli, ...args], options)
     : spawnSync('npm', args, { ...options, shell: process.platform === 'win32' });
 }
 

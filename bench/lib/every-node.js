@@ -1,9 +1,9 @@
 'use strict';
 
-const { execFile } = require('node:child_process');
 const { MAJORS, nodeOf } = require('../../scripts/nodes.js');
+const { runChild } = require('./run-child.js');
 
-/** A child that takes longer hangs. */
+/** Of one contender, or of all, on one Node. */
 const TIMEOUT_MS = 1_200_000;
 
 /**
@@ -36,33 +36,16 @@ async function runOnEveryNode(bench, { quick, progress }) {
     let answers = {};
     if (together) {
       progress.step(`Node ${major}`, 'all');
-      answers = await runChild(path, together(contenders, prepared[i], { quick }));
+      answers = await runChild(path, together(contenders, prepared[i], { quick }), TIMEOUT_MS);
     } else {
       for (const contender of contenders) {
         progress.step(`Node ${major}`, contender);
-        answers[contender] = await runChild(path, child(contender, prepared[i], { quick }));
+        answers[contender] = await runChild(path, child(contender, prepared[i], { quick }), TIMEOUT_MS);
       }
     }
     results.push({ node: major, answers });
   }
   return { quick, nodes: results };
-}
-
-/**
- * @param {string} node
- * @param {string[]} args
- */
-function runChild(node, args) {
-  const env = { ...process.env, NODE_ENV: 'production', NODE_OPTIONS: '' };
-  return new Promise((resolve, reject) => {
-    execFile(node, args, { env, timeout: TIMEOUT_MS }, (error, stdout, stderr) => {
-      if (error) {
-        reject(new Error(`a child failed: ${node} ${args.join(' ')}\n${stderr}`));
-      } else {
-        resolve(JSON.parse(stdout));
-      }
-    });
-  });
 }
 
 /**
@@ -80,19 +63,21 @@ function tables({ contenders, byNode, each }, { nodes }) {
       ...contenders.map((name) => [name, ...nodes.map(({ answers }) => shown(answers[name], cell))]),
     ],
   }));
+  if (each === undefined) {
+    return wide;
+  }
+  const { title, columns, cell } = each;
   const apart = nodes.map(({ node, answers }) => ({
-    title: `Node ${node}: ${each?.title}`,
+    title: `Node ${node}: ${title}`,
     rows: [
-      ['', ...(each?.columns ?? [])],
+      ['', ...columns],
       ...contenders.map((name) => [
         name,
-        ...(each?.columns ?? []).map((column) =>
-          shown(answers[name], (answer) => each?.cell(answer, column)),
-        ),
+        ...columns.map((column) => shown(answers[name], (answer) => cell(answer, column))),
       ]),
     ],
   }));
-  return each ? [...wide, ...apart] : wide;
+  return [...wide, ...apart];
 }
 
 module.exports = { runOnEveryNode, tables };

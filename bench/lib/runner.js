@@ -1,14 +1,14 @@
 'use strict';
 
-const { execFile } = require('node:child_process');
 const { join } = require('node:path');
 const { ALL } = require('./benches.js');
 const { packageVersion } = require('./environment.js');
+const { runChild } = require('./run-child.js');
 const { median, summarize } = require('./statistics.js');
 
 const CHILD = join(__dirname, 'child.js');
 const QUICK_ROUNDS = 3;
-/** A child that takes longer hangs. */
+/** Of one contender of a case, or of all at once. */
 const TIMEOUT_MS = 120_000;
 
 /**
@@ -31,7 +31,7 @@ async function runCases(benchName, cases, { quick, rounds: asked, node, progress
       for (const child of children(it)) {
         progress.step(it.name, child);
         const args = [...(it.flags ?? []), CHILD, benchName, it.name, child];
-        all.push(...(await runChild(node, quick ? [...args, 'quick'] : args)));
+        all.push(...(await runChild(node, quick ? [...args, 'quick'] : args, TIMEOUT_MS)));
       }
       all.forEach((one, i) => figures[i].push(one));
     }
@@ -47,26 +47,6 @@ async function runCases(benchName, cases, { quick, rounds: asked, node, progress
  */
 function children({ contenders, together }) {
   return together === undefined ? contenders.map(({ name }) => name) : [ALL];
-}
-
-/**
- * @param {string} node
- * @param {string[]} args
- * @returns {Promise<import('./benches.js').Figures[]>} of one contender, or of all
- */
-function runChild(node, args) {
-  // What the user's shell sets for other purposes must not change the figures.
-  const env = { ...process.env, NODE_ENV: 'production', NODE_OPTIONS: '' };
-  return new Promise((resolve, reject) => {
-    execFile(node, args, { env, timeout: TIMEOUT_MS }, (error, stdout, stderr) => {
-      if (error) {
-        const cause = error.killed ? `gave no answer in ${TIMEOUT_MS / 1000} s` : 'failed';
-        reject(new Error(`a child ${cause}: ${node} ${args.join(' ')}\n${stderr}`));
-      } else {
-        resolve(JSON.parse(stdout));
-      }
-    });
-  });
 }
 
 /**

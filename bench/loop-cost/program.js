@@ -2,7 +2,7 @@
 
 /**
  * A program with one instrument of the loop, or none: `node program.js MODE INSTRUMENT PACKAGES`. `turns` prints the
- * nanoseconds of a turn in a loop of immediates. `server` is a plain HTTP server under load.js's rules, which also
+ * nanoseconds of a turn in a loop of immediates. `server` is a plain HTTP server as lib/apps.js starts them, which also
  * tells how often its loop has turned.
  */
 

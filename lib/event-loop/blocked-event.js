@@ -11,7 +11,6 @@ const PHASES = {
   processTimers: 'timers',
   processImmediate: 'check',
   processTicksAndRejections: 'microtasks',
-  runMicrotasks: 'microtasks',
 };
 
 /**
@@ -42,14 +41,14 @@ function blockedEvent(block, gcKnown) {
 }
 
 /**
- * A blocked turn of which the timer tells nothing but its length.
+ * A blocked turn of which nothing is known but its length.
  *
  * @param {number} duration
  * @param {number} thread
+ * @param {string} reason why
  * @returns {import('../..').BlockedEvent}
  */
-function plainEvent(duration, thread) {
-  const reason = 'the loop is measured by a timer';
+function plainEvent(duration, thread, reason) {
   const block = { id: 0, thread, age: duration, duration, gc: 0, ended: true, native: false, reason };
   return blockedEvent(block, false);
 }

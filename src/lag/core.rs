@@ -118,10 +118,9 @@ pub enum Look {
     Blocked(Turn),
 }
 
-/// Looks at a turn that began at `last` and has come to `reading`, in `frozen` nanoseconds of which nothing ran.
+/// Looks at what a turn in progress has taken so far.
 #[must_use]
-pub fn look(last: Reading, reading: Reading, frozen: u64, threshold: u64) -> Look {
-    let turn = Turn::between(last, reading).less(frozen);
+pub const fn look(turn: Turn, threshold: u64) -> Look {
     if turn.busy >= threshold { Look::Blocked(turn) } else { Look::Free(threshold - turn.busy) }
 }
 

@@ -25,9 +25,9 @@ use super::{
     core::{Reading, Turn, TurnMeter},
     pulse::Pulse,
     uv::{Handle, Loop, Uv},
-    watchdog::{Watch, WatchConfig, frozen},
+    watchdog::{Watch, WatchConfig, unfrozen},
 };
-use crate::{clock::core::now_ns, histogram::binding::SharedHistogram, v8::gc::GcRecorder};
+use crate::{histogram::binding::SharedHistogram, v8::gc::GcRecorder};
 
 /// Alignment of libuv's handles: they begin with pointers; malloc gives 16 as well.
 const HANDLE_ALIGN: usize = 16;
@@ -162,7 +162,7 @@ impl ProbeHandle {
         // The loop is alive as long as the probe is on it.
         (!self.active.load(Relaxed).is_null())
             // SAFETY: see above; the function is thread-safe and we are on the loop's thread anyway.
-            .then(|| unsafe { read(self.uv, self.event_loop, self.gc.as_deref()) })
+            .then(|| unsafe { self.uv.reading(self.event_loop, self.gc.as_deref()) })
     }
 
     /// Takes the probe off the loop. Doing it twice does no harm.
@@ -179,15 +179,6 @@ impl Drop for ProbeHandle {
 
 fn layout(uv: &Uv) -> Option<Layout> {
     Layout::from_size_align(uv.prepare_size, HANDLE_ALIGN).ok()
-}
-
-/// # Safety
-/// `event_loop` must be a live loop.
-unsafe fn read(uv: &Uv, event_loop: *mut Loop, gc: Option<&GcRecorder>) -> Reading {
-    let now = now_ns();
-    // SAFETY: a live loop, by the caller's promise.
-    let idle = unsafe { (uv.metrics_idle_time)(event_loop) };
-    Reading { now, idle, gc: gc.map_or(0, GcRecorder::total_ns) }
 }
 
 /// Starts closing, unless that has been done; `on_close` frees everything.
@@ -219,7 +210,7 @@ unsafe extern "C" fn on_prepare(handle: *mut Handle) {
 impl Probe {
     fn read(&self) -> Reading {
         // SAFETY: called on the loop's thread while the probe is on the loop.
-        unsafe { read(self.uv, self.event_loop, self.gc.as_deref()) }
+        unsafe { self.uv.reading(self.event_loop, self.gc.as_deref()) }
     }
 
     /// What is left of the turn in progress counts as one.
@@ -243,7 +234,7 @@ impl Probe {
         // Before the block in progress is asked for: see `Watched::blocked`.
         self.pulse.beat(reading);
         let Some((last, whole)) = ended else { return };
-        let turn = whole.less(frozen(last.now, reading.now, whole.busy));
+        let turn = unfrozen(whole, last.now, reading.now);
         self.shared.histogram.lock().record(turn.busy as f64 / 1e6);
         if whole.busy < self.threshold {
             return;

@@ -70,10 +70,10 @@ fn a_clock_of_the_loop_that_runs_on_in_suspend_does_not_eat_the_busy_time_of_oth
 #[test]
 fn a_turn_in_progress_is_blocked_at_the_threshold_and_cannot_be_before_the_rest_is_over() {
     let begin = at(1_000, 300);
-    assert_eq!(look(begin, at(1_060, 320), 0, 100 * MS), Look::Free(60 * MS));
+    assert_eq!(look(turn(begin, at(1_060, 320)), 100 * MS), Look::Free(60 * MS));
     let blocked = Turn { busy: 100 * MS, gc: 0 };
-    assert_eq!(look(begin, at(1_120, 320), 0, 100 * MS), Look::Blocked(blocked));
-    assert_eq!(look(begin, at(1_120, 320), 50 * MS, 100 * MS), Look::Free(50 * MS));
+    assert_eq!(look(turn(begin, at(1_120, 320)), 100 * MS), Look::Blocked(blocked));
+    assert_eq!(look(turn(begin, at(1_120, 320)).less(50 * MS), 100 * MS), Look::Free(50 * MS));
 }
 
 #[test]

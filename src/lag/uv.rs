@@ -8,7 +8,11 @@ use std::{
     sync::OnceLock,
 };
 
-use crate::v8::symbols::symbol;
+use super::core::Reading;
+use crate::{
+    clock::core::now_ns,
+    v8::{gc::GcRecorder, symbols::symbol},
+};
 
 /// An opaque `uv_loop_t`.
 #[repr(C)]
@@ -60,6 +64,19 @@ impl Uv {
     pub fn get() -> Result<&'static Self, &'static str> {
         static UV: OnceLock<Result<Uv, &'static str>> = OnceLock::new();
         UV.get_or_init(Self::find).as_ref().map_err(|reason| *reason)
+    }
+
+    /// The clocks of a loop, and the accumulated collection time of its thread, now.
+    ///
+    /// # Safety
+    /// `event_loop` must be live; any thread may ask.
+    #[must_use]
+    pub unsafe fn reading(&self, event_loop: *mut Loop, gc: Option<&GcRecorder>) -> Reading {
+        // The time first: what the loop idles meanwhile makes a turn look shorter, not longer.
+        let now = now_ns();
+        // SAFETY: a live loop, by the caller's promise; the function is documented as thread-safe.
+        let idle = unsafe { (self.metrics_idle_time)(event_loop) };
+        Reading { now, idle, gc: gc.map_or(0, GcRecorder::total_ns) }
     }
 
     fn find() -> Result<Self, &'static str> {

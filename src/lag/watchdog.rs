@@ -184,10 +184,10 @@ impl Drop for Watch {
     }
 }
 
-/// Nanoseconds of a turn in which nothing of the process ran.
-pub fn frozen(from: u64, now: u64, busy: u64) -> u64 {
-    // No shorter turn can hold one.
-    if busy < FREEZE { 0 } else { FREEZES.lock().between(from, now) }
+/// What is left of the turn that began at `from` without the time in which nothing of the process ran.
+pub fn unfrozen(turn: Turn, from: u64, now: u64) -> Turn {
+    // No shorter turn can hold such a time.
+    if turn.busy < FREEZE { turn } else { turn.less(FREEZES.lock().between(from, now)) }
 }
 
 fn run(signal: &Signal) {
@@ -213,8 +213,8 @@ impl Watched {
         let soon = config.threshold.max(SHORTEST);
         let Some((turn, last)) = pulse.last() else { return soon };
         let Some(reading) = self.read() else { return soon };
-        let busy = Turn::between(last, reading).busy;
-        match look(last, reading, frozen(last.now, reading.now, busy), config.threshold) {
+        let so_far = unfrozen(Turn::between(last, reading), last.now, reading.now);
+        match look(so_far, config.threshold) {
             Look::Free(rest) => rest.max(SHORTEST),
             Look::Blocked(blocked) => self.blocked(turn, reading.now, blocked),
         }
@@ -222,15 +222,9 @@ impl Watched {
 
     fn read(&self) -> Option<Reading> {
         let event_loop = self.event_loop.lock();
-        if event_loop.is_null() {
-            return None;
-        }
-        // The time first: what the loop idles meanwhile makes a turn look shorter, not longer.
-        let now = now_ns();
         // SAFETY: the loop is live while the lock is held and the pointer is not null.
-        let idle = unsafe { (self.uv.metrics_idle_time)(*event_loop) };
-        drop(event_loop);
-        Some(Reading { now, idle, gc: self.config.gc.as_ref().map_or(0, |gc| gc.total_ns()) })
+        (!event_loop.is_null())
+            .then(|| unsafe { self.uv.reading(*event_loop, self.config.gc.as_deref()) })
     }
 
     /// The turn in progress is blocked. Returns the time after which to look again.

@@ -274,8 +274,7 @@ fn taken(bits: usize) -> Option<Request> {
 unsafe extern "C" fn on_interrupt(isolate: *mut Isolate, data: *mut c_void) {
     // A panic must not unwind into V8.
     let _ = std::panic::catch_unwind(AssertUnwindSafe(|| {
-        let request = taken(data.addr());
-        let Some(Request { target, on_stack, .. }) = request else { return };
+        let Some(Request { target, on_stack, .. }) = taken(data.addr()) else { return };
         if target.isolate != isolate {
             return;
         }
