@@ -309,6 +309,30 @@ describe('requests', () => {
     monitor.close();
   });
 
+  it('that come to a second mount when it is their turn on the connection are not counted again', async () => {
+    const monitor = createMonitor();
+    const app = express();
+    const firstEnded = new EventEmitter();
+    app.use(monitor.middleware());
+    app.use(({ url }, _res, next) =>
+      url === '/1' ? next() : firstEnded.once('finish', () => setImmediate(next)),
+    );
+    app.use(monitor.middleware());
+    app.get('/1', (_req, res) => {
+      res.once('finish', () => firstEnded.emit('finish'));
+      // When the second one has come, and waits behind it.
+      setImmediate(() => res.send('x'));
+    });
+    app.get('/2', (_req, res) => res.send('x'));
+    const { port } = await serve(app);
+    const socket = net.connect(port, '127.0.0.1');
+    socket.write([1, 2].map((n) => `GET /${n} HTTP/1.1\r\nHost: x\r\n\r\n`).join(''));
+    const { requests, aborted } = await finished(monitor, 2);
+    assert.deepEqual({ requests, aborted }, { requests: 2, aborted: 0 });
+    socket.destroy();
+    monitor.close();
+  });
+
   it('are counted by each of two monitors', async () => {
     const monitors = [createMonitor(), createMonitor()];
     const app = express();
