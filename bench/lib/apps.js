@@ -43,11 +43,12 @@ async function stopApp({ server }) {
  * What an app says of itself.
  *
  * @param {App} app
- * @returns {Promise<{ cpuMicros: number, turns?: number }>}
+ * @param {string} [request] what it is to do before
+ * @returns {Promise<{ cpuMicros: number, turns?: number, requests?: number, now?: number }>}
  */
-async function askApp({ server }) {
+async function askApp({ server }, request = 'how much') {
   const answer = once(server, 'message');
-  server.send('how much');
+  server.send(request);
   const [said] = await answer;
   return said;
 }
@@ -97,4 +98,4 @@ async function fire(apps, path, seconds) {
   return results;
 }
 
-module.exports = { askApp, loadTogether, startApp, stopApp };
+module.exports = { askApp, fire, loadTogether, startApp, stopApp };

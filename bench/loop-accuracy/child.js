@@ -15,6 +15,8 @@ const { PHASES, echo, spin } = require('./phases.js');
 
 /** Milliseconds of the quiet stretch. */
 const QUIET = 2000;
+/** Blocks of no length, before those that count. */
+const WARM_UPS = 5;
 
 async function main([name, packages, lengths]) {
   let instrument;
@@ -29,31 +31,33 @@ async function main([name, packages, lengths]) {
   const blocks = [];
   for (const [phase, { call, hold = spin }] of Object.entries(PHASES)) {
     // What is loaded and compiled when it is first called takes its time in the same turn.
-    await held(
-      (callback) => call(callback, socket),
-      () => hold(0),
-    );
-    await rest(instrument.settle);
+    for (let i = 0; i < WARM_UPS; i++) {
+      await held(
+        (callback) => call(callback, socket),
+        () => hold(0),
+        instrument.settle,
+      );
+    }
     for (const length of JSON.parse(lengths)) {
       instrument.reset();
       const truth = await held(
         (callback) => call(callback, socket),
         () => hold(length),
+        instrument.settle,
       );
-      await rest(instrument.settle);
       blocks.push({ phase, length, truth, said: instrument.max() });
     }
   }
   return { blocks, quiet: await quiet(instrument), total: await total(instrument) };
 }
 
-/** The time that the callback held the thread. */
-function held(call, hold) {
+/** The time that the callback held the thread; told `settle` milliseconds later, so that its turn does nothing else. */
+function held(call, hold, settle) {
   return new Promise((resolve) => {
     call(() => {
       const start = performance.now();
       hold();
-      resolve(performance.now() - start);
+      setTimeout(resolve, settle, performance.now() - start);
     });
   });
 }

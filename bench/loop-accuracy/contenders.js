@@ -13,6 +13,8 @@ const RESOLUTION = 10;
  * @property {() => number} max the longest hold of the window that it tells of, in milliseconds
  * @property {() => number} [sum] of all holds, in milliseconds
  * @property {number} settle milliseconds that it needs around a block to tell of it
+ * @property {() => void} [disable] stops measuring
+ * @property {() => void} [enable] measures again
  */
 
 /**
@@ -43,12 +45,21 @@ const CONTENDERS = {
       max: () => (seen = metrics.stats()).eventLoop.max / 1e6,
       sum: () => seen.eventLoop.sum / 1e6,
       settle: 60,
+      disable: () => metrics.stop(),
+      enable: () => metrics.start(),
     };
   },
   'toobusy-js'(from) {
     const toobusy = from('toobusy-js');
     // Its average is over all the past; it says so itself.
-    return { reset() {}, max: () => toobusy.lag(), settle: toobusy.interval() + 60 };
+    return {
+      reset() {},
+      max: () => toobusy.lag(),
+      settle: toobusy.interval() + 60,
+      disable: () => toobusy.shutdown(),
+      // To set the interval starts it.
+      enable: () => toobusy.interval(toobusy.interval()),
+    };
   },
   loopbench(from) {
     const bench = from('loopbench')({ limit: 0 });
@@ -64,13 +75,16 @@ const CONTENDERS = {
   },
   heapwise() {
     const { EventLoopMonitor } = require('../..');
-    const window = new EventLoopMonitor().start().window();
+    const monitor = new EventLoopMonitor().start();
+    const window = monitor.window();
     let seen;
     return {
       reset: () => window.next(),
       max: () => (seen = window.next()).iterations.max,
       sum: () => seen.iterations.summary().sum,
       settle: 60,
+      disable: () => monitor.stop(),
+      enable: () => monitor.start(),
     };
   },
 };
@@ -87,6 +101,8 @@ function nodeDelay(options, interval) {
     max: () => Math.max(0, histogram.count === 0 ? 0 : histogram.max / 1e6 - interval),
     sum: () => histogram.count * (histogram.mean / 1e6 - interval),
     settle: 60,
+    disable: () => histogram.disable(),
+    enable: () => histogram.enable(),
   };
 }
 

@@ -2,55 +2,76 @@
 
 /**
  * A program with one instrument of the loop, or none: `node program.js MODE INSTRUMENT PACKAGES`. `turns` prints the
- * nanoseconds of a turn in a loop of immediates. `server` is a plain HTTP server as lib/apps.js starts them, which also
- * tells how often its loop has turned.
+ * nanoseconds that it adds to a turn of a loop of immediates. `server` is a plain HTTP server as lib/apps.js starts them,
+ * whose instrument is disabled and enabled by messages.
  */
 
 const http = require('node:http');
 const { createRequire } = require('node:module');
 const { join } = require('node:path');
 const { performance } = require('node:perf_hooks');
+const { median } = require('../lib/statistics.js');
 const { CONTENDERS } = require('../loop-accuracy/contenders.js');
 
-/** Turns before, and in, the measured stretch. */
-const WARM_UP = 200_000;
-const TURNS = 1_000_000;
+/** Turns of a stretch, and pairs of stretches, one with the instrument and one without. */
+const TURNS = 100_000;
+const WARM_UP_PAIRS = 2;
+const PAIRS = 21;
+
+const NO_INSTRUMENT = { enable() {}, disable() {} };
 
 const MODES = {
-  turns() {
-    let count = 0;
-    let start = 0n;
-    const turn = () => {
-      if (++count === WARM_UP) {
-        start = process.hrtime.bigint();
+  async turns(instrument) {
+    const differences = [];
+    for (let i = -WARM_UP_PAIRS; i < PAIRS; i++) {
+      const pair = {};
+      // The first of a pair is now the one, now the other.
+      for (const side of i % 2 === 0 ? ['enable', 'disable'] : ['disable', 'enable']) {
+        instrument[side]();
+        pair[side] = await nanosecondsOfATurn();
       }
-      if (count < WARM_UP + TURNS) {
-        setImmediate(turn);
-      } else {
-        const elapsed = Number(process.hrtime.bigint() - start);
-        process.stdout.write(`${elapsed / TURNS}\n`, () => process.exit());
+      if (i >= 0) {
+        differences.push(pair.enable - pair.disable);
       }
-    };
-    setImmediate(turn);
+    }
+    process.stdout.write(`${median(differences)}\n`, () => process.exit());
   },
-  server() {
+  server(instrument) {
+    let requests = 0;
     const server = http
-      .createServer((_request, response) => response.end('ok'))
-      .listen(0, '127.0.0.1', () => {
-        process.send({ port: server.address().port });
-      });
-    process.on('message', () => {
+      .createServer((_request, response) => {
+        requests++;
+        response.end('ok');
+      })
+      .listen(0, '127.0.0.1', () => process.send({ port: server.address().port }));
+    process.on('message', (message) => {
+      instrument[message]?.();
       const { user, system } = process.cpuUsage();
       const { loopCount } = performance.nodeTiming.uvMetricsInfo ?? {};
-      process.send({ cpuMicros: user + system, turns: loopCount });
+      process.send({ cpuMicros: user + system, turns: loopCount, requests, now: performance.now() });
     });
     process.on('disconnect', () => process.exit());
   },
 };
 
+function nanosecondsOfATurn() {
+  return new Promise((resolve) => {
+    let count = 0;
+    const start = performance.now();
+    const turn = () => {
+      if (++count < TURNS) {
+        setImmediate(turn);
+      } else {
+        resolve(((performance.now() - start) * 1e6) / TURNS);
+      }
+    };
+    setImmediate(turn);
+  });
+}
+
 async function main([mode, name, packages]) {
-  await CONTENDERS[name]?.(createRequire(join(packages, 'index.js')));
-  MODES[mode]();
+  const instrument = await CONTENDERS[name]?.(createRequire(join(packages, 'index.js')));
+  await MODES[mode](instrument ?? NO_INSTRUMENT);
 }
 
 void main(process.argv.slice(2));
