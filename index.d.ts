@@ -57,6 +57,8 @@ export type HeapwiseErrorCode =
   | 'ERR_HEAPWISE_CACHE_SIZE'
   /** The monitor is closed. `Error` */
   | 'ERR_HEAPWISE_MONITOR_CLOSED'
+  /** The event-loop monitor does not run, and nothing was measured in the stretch that was asked for. `Error` */
+  | 'ERR_HEAPWISE_MONITOR_STOPPED'
   /** The leak detector is closed. `Error` */
   | 'ERR_HEAPWISE_DETECTOR_CLOSED'
   /** No histogram can have these bounds. `RangeError` */
@@ -718,6 +720,8 @@ export interface EventLoopStats {
   turns: number;
   /** Turns that reached the threshold, over all starts. Count. */
   blocked: number;
+  /** How long those held the thread altogether, in milliseconds. */
+  blockedTime: number;
   /** The option, in milliseconds. */
   blockedThreshold: number;
   /** Share of `elapsed` that the loop was not waiting for events, 0 to 1. */
@@ -752,6 +756,8 @@ export interface LoopReading extends LoopUtilization {
   turns: number;
   /** Those that reached the threshold. Count. */
   blocked: number;
+  /** How long those held the thread altogether. */
+  blockedTime: number;
   /** How long its turns held the thread: see {@link EventLoopMonitor.histogram}. */
   iterations: Histogram;
   /** What an event waited that came at a random moment of it: see {@link EventLoopMonitor.delay}. */
@@ -761,9 +767,10 @@ export interface LoopReading extends LoopUtilization {
 /** A stretch of time that begins when the window is made. Each reader has one of its own and disturbs no other. */
 export interface LoopWindow {
   /**
-   * What happened since the window began.
+   * What happened since the window began. After a stop it holds what was measured until then.
    *
    * @throws {TypeError} `ERR_HEAPWISE_HISTOGRAM_MERGE` if the monitor's histogram was reset meanwhile
+   * @throws {Error} `ERR_HEAPWISE_MONITOR_STOPPED` if the monitor was stopped all the time
    */
   read(): LoopReading;
 
@@ -873,7 +880,8 @@ export class EventLoopMonitor extends EventEmitter<EventLoopMonitorEvents> {
   /**
    * What an event waits for the loop that comes at a random moment, in milliseconds: nothing while the loop is idle, the
    * rest of the turn while it is not. So a turn counts by its length, and a single block of a second among a million
-   * turns of a microsecond shows. A copy as of now, which holds one value for each microsecond since the start.
+   * turns of a microsecond shows. A copy as of now, which holds one value for each microsecond since the start. (If
+   * `histogram` was reset, the turns before that are gone from it, but the idle time is not: use a window.)
    */
   readonly delay: Histogram;
 
@@ -900,7 +908,11 @@ export class EventLoopMonitor extends EventEmitter<EventLoopMonitorEvents> {
    */
   utilization(earlier?: LoopUtilization): LoopUtilization;
 
-  /** A window that begins now. */
+  /**
+   * A window that begins now.
+   *
+   * @throws {Error} `ERR_HEAPWISE_MONITOR_STOPPED` if the monitor does not run; `ERR_HEAPWISE_MONITOR_CLOSED`
+   */
   window(): LoopWindow;
 
   /** The figures now. */

@@ -426,6 +426,11 @@ describe('a report', () => {
     fs.rmSync(join(file, '..'), { recursive: true });
   });
 
+  it('to a full disk is lost, and nothing else', { skip: process.platform !== 'linux' }, async () => {
+    const { duration } = await blockOf(() => setImmediate(() => spin(150)), { reportTo: '/dev/full' });
+    assert.ok(duration >= 149.9);
+  });
+
   it('to a place that cannot be written is refused at the start, which can be tried again', () => {
     const folder = fs.mkdtempSync(join(tmpdir(), 'heapwise-report-'));
     const monitor = new EventLoopMonitor({ reportTo: join(folder, 'missing', 'x.log') });

@@ -27,6 +27,7 @@ const CONTRACT = {
   ERR_HEAPWISE_CACHE_CLOSED: [Error],
   ERR_HEAPWISE_CACHE_SIZE: [TypeError, NaN],
   ERR_HEAPWISE_MONITOR_CLOSED: [Error],
+  ERR_HEAPWISE_MONITOR_STOPPED: [Error],
   ERR_HEAPWISE_DETECTOR_CLOSED: [Error],
   ERR_HEAPWISE_HISTOGRAM_RANGE: [RangeError, 'lowest must be above 0'],
   ERR_HEAPWISE_HISTOGRAM_MERGE: [TypeError, 'the histograms differ'],

@@ -478,6 +478,15 @@ for (const [name, client] of [
       assert.ok(value('process_resident_memory_bytes') > 1e7);
       assert.ok(value('nodejs_heap_size_limit_bytes') > value('nodejs_heap_size_used_bytes'));
       assert.ok(value('nodejs_eventloop_iteration_seconds_count') > 0);
+      assert.equal(value('nodejs_eventloop_blocked_total'), 0);
+      assert.equal(value('nodejs_eventloop_blocked_seconds_total'), 0);
+      const [active, idle] = ['active', 'idle'].map((state) =>
+        value('nodejs_eventloop_time_seconds_total', `state="${state}"`),
+      );
+      assert.ok(active > 0 && idle >= 0, `${active} and ${idle}`);
+      // A value for each microsecond of the turns that have ended, and of the time between them.
+      const arrivals = value('nodejs_eventloop_delay_seconds_count');
+      assert.ok(arrivals > 0 && arrivals <= (active + idle) * 1e6 + 1, `${arrivals} in ${active + idle} s`);
       assert.equal(
         found.filter((sample) => sample.name === 'heapwise_leak_state').reduce((sum, s) => sum + s.value, 0),
         1,

@@ -66,10 +66,10 @@ export declare class LoopProbe {
   /** A probe that is not running. */
   constructor()
   /**
-   * Puts the probe on this environment's loop. `on_blocked(block, duration, gc)`, times in milliseconds, is called as
-   * soon as JavaScript runs again. Throws where the loop is not libuv's, and when the report's file cannot be opened.
+   * Puts the probe on this environment's loop. `on_blocked(block, duration)`, in milliseconds, is called as soon as
+   * JavaScript runs again. Throws where the loop is not libuv's, and when the report's file cannot be opened.
    */
-  start(options: ProbeOptions, gc: GcWatch | undefined | null, onBlocked: (arg0: number, arg1: number, arg2: number) => void): void
+  start(options: ProbeOptions, gc: GcWatch | undefined | null, onBlocked: (arg0: number, arg1: number) => void): void
   /** Takes the probe off the loop. What was measured stays. */
   stop(): void
   /** Busy time of the turns, in milliseconds; grows while the probe runs. */
@@ -181,6 +181,8 @@ export interface LagCounters {
   turns: number
   /** Turns that reached the threshold. */
   blocked: number
+  /** Busy time of those. */
+  blockedTime: number
   /** Time since the start. */
   elapsed: number
   /** Of it, time in which the loop was not waiting. */

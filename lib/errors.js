@@ -45,6 +45,10 @@ const table = {
       `The size of a value must be a non-negative number, got ${describe(got)}; pass "sizeOf" or "size"`,
   },
   ERR_HEAPWISE_MONITOR_CLOSED: { base: Error, message: () => 'The monitor is closed' },
+  ERR_HEAPWISE_MONITOR_STOPPED: {
+    base: Error,
+    message: () => 'The monitor is stopped, and has measured nothing in that window: start it first',
+  },
   ERR_HEAPWISE_DETECTOR_CLOSED: { base: Error, message: () => 'The leak detector is closed' },
   ERR_HEAPWISE_HISTOGRAM_RANGE: { base: RangeError, message: (reason) => reason },
   ERR_HEAPWISE_HISTOGRAM_MERGE: { base: TypeError, message: (reason) => reason },

@@ -25,7 +25,7 @@ const BY_TIMER = 'the loop is measured by a timer';
 const NO_STACKS = Object.freeze({ way: 'none', reason: 'captureStack is false' });
 
 /** @type {import('./event-loop/loop-window.js').Counters} */
-const NOTHING = Object.freeze({ turns: 0, blocked: 0, elapsed: 0, active: 0, gc: 0 });
+const NOTHING = Object.freeze({ turns: 0, blocked: 0, blockedTime: 0, elapsed: 0, active: 0, gc: 0 });
 
 /**
  * The public EventLoopMonitor class. See `index.d.ts` for its contract.
@@ -169,7 +169,11 @@ function createEventLoopMonitorClass({
     }
 
     window() {
+      if (!this.#running) {
+        throw error(this.#closed ? 'ERR_HEAPWISE_MONITOR_CLOSED' : 'ERR_HEAPWISE_MONITOR_STOPPED');
+      }
       return createLoopWindow({
+        running: () => this.#running,
         counters: () => this.#counters(),
         gcKnown: () => this.#gcKnown(),
         histogram: this.#histogram,
@@ -180,7 +184,7 @@ function createEventLoopMonitorClass({
     /** @returns {import('..').EventLoopStats} */
     stats() {
       const counters = this.#counters();
-      const { turns, blocked, elapsed } = counters;
+      const { turns, blocked, blockedTime, elapsed } = counters;
       const { way, reason } = this.#stacks;
       return {
         source: this.#reason === null ? 'libuv' : 'timer',
@@ -191,6 +195,7 @@ function createEventLoopMonitorClass({
         elapsed,
         turns,
         blocked,
+        blockedTime,
         blockedThreshold: this.#threshold,
         utilization: share(counters, false).utilization,
         lag: this.#histogram.summary(),
@@ -283,6 +288,7 @@ function createEventLoopMonitorClass({
       return {
         turns: before.turns + now.turns,
         blocked: before.blocked + now.blocked,
+        blockedTime: before.blockedTime + now.blockedTime,
         elapsed: before.elapsed + now.elapsed,
         active: before.active + now.active,
         gc: before.gc + now.gc,

@@ -3,7 +3,7 @@
 /** The Node versions that are supported, from npm. */
 
 const { spawnSync } = require('node:child_process');
-const { existsSync, mkdirSync, rmSync, writeFileSync } = require('node:fs');
+const { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } = require('node:fs');
 const { delimiter, dirname, join } = require('node:path');
 
 const MAJORS = ['20', '22', '24', '26'];
@@ -58,7 +58,8 @@ function nodeOf(major) {
 function packagesFor(node, folder, packages, building = {}) {
   const path = join(root, '.cache', folder);
   const done = join(path, 'node_modules', '.complete');
-  if (!existsSync(done)) {
+  const wanted = JSON.stringify({ packages, building });
+  if (!existsSync(done) || readFileSync(done, 'utf8') !== wanted) {
     rmSync(path, { recursive: true, force: true });
     mkdirSync(path, { recursive: true });
     const allowScripts = Object.fromEntries(Object.keys(building).map((name) => [name, true]));
@@ -73,7 +74,7 @@ function packagesFor(node, folder, packages, building = {}) {
     if (status !== 0) {
       throw new Error(`npm could not install ${Object.keys(packages).join(', ')}`);
     }
-    writeFileSync(done, '');
+    writeFileSync(done, wanted);
   }
   return path;
 }

@@ -13,7 +13,8 @@ const TOLERANCE = 1;
 
 /** @typedef {{ phase: string, length: number, truth: number, said: number }} Block */
 /** @typedef {{ said: number, active: number }} Compared */
-/** @typedef {{ blocks: Block[], quiet: Compared, total: Compared | null } | { missing: string }} Answer */
+/** @typedef {{ median: number, longest: number }} Stack */
+/** @typedef {{ blocks: Block[], quiet: Compared, total: Compared | null, stack: Stack | null } | { missing: string }} Answer */
 
 module.exports = {
   summary:
@@ -45,6 +46,11 @@ module.exports = {
     {
       title: 'sum of all holds against the active time of eventLoopUtilization(), %',
       cell: ({ total }) => (total === null ? '-' : figure((total.said / total.active) * 100 - 100)),
+    },
+    {
+      title:
+        'stack of a blocked loop, read by another thread: ms after the threshold, median (longest of 21)',
+      cell: ({ stack }) => (stack === null ? '-' : `${figure(stack.median)} (${figure(stack.longest)})`),
     },
   ],
   /** Tables of a row for each contender and a column for each of these, one table for each Node. */

@@ -48,7 +48,12 @@ async function main([name, packages, lengths]) {
       blocks.push({ phase, length, truth, said: instrument.max() });
     }
   }
-  return { blocks, quiet: await quiet(instrument), total: await total(instrument) };
+  return {
+    blocks,
+    quiet: await quiet(instrument),
+    total: await total(instrument),
+    stack: (await instrument.stackDelay?.()) ?? null,
+  };
 }
 
 /** The time that the callback held the thread; told `settle` milliseconds later, so that its turn does nothing else. */

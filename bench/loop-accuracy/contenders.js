@@ -1,6 +1,7 @@
 'use strict';
 
 const { monitorEventLoopDelay } = require('node:perf_hooks');
+const { stackDelay } = require('./stack-delay.js');
 
 /** Of the samplers that take one, as their users set it. Milliseconds. */
 const RESOLUTION = 10;
@@ -13,6 +14,7 @@ const RESOLUTION = 10;
  * @property {() => number} max the longest hold of the window that it tells of, in milliseconds
  * @property {() => number} [sum] of all holds, in milliseconds
  * @property {number} settle milliseconds that it needs around a block to tell of it
+ * @property {typeof stackDelay} [stackDelay] of those that have the stack of a blocked loop while it is blocked
  * @property {() => void} [disable] stops measuring
  * @property {() => void} [enable] measures again
  */
@@ -61,6 +63,19 @@ const CONTENDERS = {
       enable: () => toobusy.interval(toobusy.interval()),
     };
   },
+  'blocked-at'(from) {
+    const blockedAt = from('blocked-at');
+    let max = 0;
+    const start = () => blockedAt((time) => (max = Math.max(max, time)), { threshold: 1 });
+    let running = start();
+    return {
+      reset: () => (max = 0),
+      max: () => max,
+      settle: 60,
+      disable: () => running.stop(),
+      enable: () => (running = start()),
+    };
+  },
   loopbench(from) {
     const bench = from('loopbench')({ limit: 0 });
     let max = 0;
@@ -83,6 +98,7 @@ const CONTENDERS = {
       max: () => (seen = window.next()).iterations.max,
       sum: () => seen.iterations.summary().sum,
       settle: 60,
+      stackDelay,
       disable: () => monitor.stop(),
       enable: () => monitor.start(),
     };

@@ -6,6 +6,7 @@ const { packagesFor } = require('../../scripts/nodes.js');
 const PEERS = {
   '@datadog/native-metrics': '4.0.0',
   '@fastify/under-pressure': '9.2.0',
+  'blocked-at': '1.2.0',
   fastify: '5.12.8',
   loopbench: '2.0.0',
   'toobusy-js': '0.5.1',

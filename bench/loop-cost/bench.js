@@ -14,6 +14,7 @@ module.exports = {
     'Node, samplePerIteration',
     '@datadog/native-metrics',
     'toobusy-js',
+    'blocked-at',
     'heapwise',
   ],
   prepare: preparePeers,

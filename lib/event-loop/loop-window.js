@@ -9,6 +9,7 @@ const validate = require('../validate.js');
  * @typedef {object} Counters
  * @property {number} turns that have ended
  * @property {number} blocked turns that reached the threshold
+ * @property {number} blockedTime how long those held the thread
  * @property {number} elapsed time since the start
  * @property {number} active of it, time in which the loop was not waiting
  * @property {number} gc of that, garbage collection
@@ -56,13 +57,14 @@ function utilizationGiven(earlier) {
  * What happened in a loop since a moment, without disturbing other readers.
  *
  * @param {object} loop
+ * @param {() => boolean} loop.running
  * @param {() => Counters} loop.counters
  * @param {() => boolean} loop.gcKnown
  * @param {import('../..').Histogram} loop.histogram
  * @param {(iterations: import('../..').Histogram, idle: number) => import('../..').Histogram} loop.delays
  * @returns {import('../..').LoopWindow}
  */
-function createLoopWindow({ counters, gcKnown, histogram, delays }) {
+function createLoopWindow({ running, counters, gcKnown, histogram, delays }) {
   let from = counters();
   let before = histogram.snapshot();
 
@@ -72,6 +74,10 @@ function createLoopWindow({ counters, gcKnown, histogram, delays }) {
    * @returns {import('../..').LoopReading}
    */
   function difference(now, whole) {
+    if (!running() && now.elapsed === from.elapsed) {
+      // Zeros would look like a loop that has nothing to do.
+      throw error('ERR_HEAPWISE_MONITOR_STOPPED');
+    }
     const past = share(from, true);
     const { utilization, active, idle, gc } = share(now, gcKnown(), past);
     const iterations = whole.since(before);
@@ -79,6 +85,7 @@ function createLoopWindow({ counters, gcKnown, histogram, delays }) {
       elapsed: active + idle,
       turns: now.turns - from.turns,
       blocked: now.blocked - from.blocked,
+      blockedTime: now.blockedTime - from.blockedTime,
       utilization,
       active,
       idle,

@@ -19,6 +19,7 @@ function createTimerProbe(threshold, record, onBlocked) {
   let last = start;
   let turns = 0;
   let blocked = 0;
+  let blockedTime = 0;
   const timer = setTimeout(tick, PERIOD);
   timer.unref?.();
 
@@ -31,6 +32,7 @@ function createTimerProbe(threshold, record, onBlocked) {
     timer.refresh();
     if (lag >= threshold) {
       blocked++;
+      blockedTime += lag;
       onBlocked(lag);
     }
   }
@@ -39,6 +41,7 @@ function createTimerProbe(threshold, record, onBlocked) {
     counters: () => ({
       turns,
       blocked,
+      blockedTime,
       elapsed: performance.now() - start,
       active: utilization ? performance.eventLoopUtilization(utilization).active : 0,
       gc: 0,

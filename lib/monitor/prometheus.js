@@ -191,6 +191,7 @@ function httpMetrics(http) {
  */
 function loopMetrics(loop, gc) {
   const iteration = 'nodejs_eventloop_iteration_seconds';
+  const delay = 'nodejs_eventloop_delay_seconds';
   const collection = 'nodejs_gc_duration_seconds';
   return [
     {
@@ -200,10 +201,34 @@ function loopMetrics(loop, gc) {
       values: () => nativeRows(iteration, {}, LOOP_BUCKETS, loop.histogram),
     },
     {
+      name: delay,
+      help: 'What an event waits for the loop that comes at a random moment; one for each microsecond.',
+      type: 'histogram',
+      values: () => nativeRows(delay, {}, LOOP_BUCKETS, loop.delay),
+    },
+    {
       name: 'nodejs_eventloop_blocked_total',
       help: 'Turns of the event loop that reached the blocked threshold.',
       type: 'counter',
       values: () => single(loop.stats().blocked),
+    },
+    {
+      name: 'nodejs_eventloop_blocked_seconds_total',
+      help: 'How long those turns held the thread.',
+      type: 'counter',
+      values: () => single(loop.stats().blockedTime / 1000),
+    },
+    {
+      name: 'nodejs_eventloop_time_seconds_total',
+      help: 'Time since the start by state of the loop: active, or idle, which is waiting for events.',
+      type: 'counter',
+      values() {
+        const { active, idle } = loop.utilization();
+        return Object.entries({ active, idle }).map(([state, milliseconds]) => ({
+          labels: { state },
+          value: milliseconds / 1000,
+        }));
+      },
     },
     {
       name: 'nodejs_eventloop_utilization',

@@ -63,6 +63,8 @@ pub struct LagCounters {
     pub turns: f64,
     /// Turns that reached the threshold.
     pub blocked: f64,
+    /// Busy time of those.
+    pub blocked_time: f64,
     /// Time since the start.
     pub elapsed: f64,
     /// Of it, time in which the loop was not waiting.
@@ -200,21 +202,24 @@ impl LoopProbe {
     /// A probe that is not running.
     #[napi(constructor, catch_unwind)]
     pub fn new() -> Result<Self, CodedError> {
-        let histogram = Arc::new(Mutex::new(lag_histogram()?));
-        let meter = Mutex::new(TurnMeter::default());
-        let blocked = AtomicU64::new(0);
-        Ok(Self { shared: Arc::new(LagShared { meter, blocked, histogram }), handle: None })
+        let shared = Arc::new(LagShared {
+            meter: Mutex::new(TurnMeter::default()),
+            blocked: AtomicU64::new(0),
+            blocked_time: AtomicU64::new(0),
+            histogram: Arc::new(Mutex::new(lag_histogram()?)),
+        });
+        Ok(Self { shared, handle: None })
     }
 
-    /// Puts the probe on this environment's loop. `on_blocked(block, duration, gc)`, times in milliseconds, is called as
-    /// soon as JavaScript runs again. Throws where the loop is not libuv's, and when the report's file cannot be opened.
+    /// Puts the probe on this environment's loop. `on_blocked(block, duration)`, in milliseconds, is called as soon as
+    /// JavaScript runs again. Throws where the loop is not libuv's, and when the report's file cannot be opened.
     #[napi(catch_unwind)]
     pub fn start(
         &mut self,
         env: Env,
         options: ProbeOptions,
         gc: Option<&GcWatch>,
-        on_blocked: Function<'_, FnArgs<(f64, f64, f64)>, ()>,
+        on_blocked: Function<'_, FnArgs<(f64, f64)>, ()>,
     ) -> Result<(), CodedError> {
         if self.handle.is_some() {
             return Ok(());
@@ -242,11 +247,11 @@ impl LoopProbe {
                 report,
             },
             on_blocked: Box::new(move |id, turn| {
-                let (duration, gc) = (turn.busy as f64 / 1e6, turn.gc as f64 / 1e6);
-                notifier.call(FnArgs::from((id as f64, duration, gc)));
+                notifier.call(FnArgs::from((id as f64, turn.busy as f64 / 1e6)));
             }),
         };
         self.shared.blocked.store(0, Relaxed);
+        self.shared.blocked_time.store(0, Relaxed);
         // SAFETY: inside a Node-API call, so `env` is live and this is its thread.
         let handle = unsafe { ProbeHandle::start(env.raw(), config) }.map_err(unsupported)?;
         self.handle = Some(handle);
@@ -274,6 +279,7 @@ impl LoopProbe {
         LagCounters {
             turns: meter.turns() as f64,
             blocked: self.shared.blocked.load(Relaxed) as f64,
+            blocked_time: self.shared.blocked_time.load(Relaxed) as f64 / 1e6,
             elapsed: elapsed as f64 / 1e6,
             active: active as f64 / 1e6,
             gc: gc as f64 / 1e6,

@@ -38,6 +38,8 @@ pub struct LagShared {
     pub meter: Mutex<TurnMeter>,
     /// Turns that reached the threshold since the start.
     pub blocked: AtomicU64,
+    /// Busy time of those, in nanoseconds.
+    pub blocked_time: AtomicU64,
     /// Busy time of the turns, in milliseconds.
     pub histogram: SharedHistogram,
 }
@@ -243,6 +245,7 @@ impl Probe {
             && let Some(id) = watch.ended(reading.now, turn)
         {
             self.shared.blocked.fetch_add(1, Relaxed);
+            self.shared.blocked_time.fetch_add(turn.busy, Relaxed);
             on_blocked(id, turn);
         }
     }

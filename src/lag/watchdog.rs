@@ -32,6 +32,8 @@ use crate::{
 
 /// Shortest sleep, in nanoseconds: with thresholds below it a block is seen late, not at a cost.
 const SHORTEST: u64 = 1_000_000;
+/// Shortest sleep until a turn in progress can reach its threshold, in nanoseconds: what a system's timers tell apart.
+const FINEST: u64 = 50_000;
 /// Longest sleep while there is a loop, in nanoseconds: when the process was stopped is known to one sleep.
 const LONGEST: u64 = 250_000_000;
 /// How often the duration of a block in progress is brought up to date, in nanoseconds; more often if the next turn could
@@ -215,7 +217,10 @@ impl Watched {
         let Some(reading) = self.read() else { return soon };
         let so_far = unfrozen(Turn::between(last, reading), last.now, reading.now);
         match look(so_far, config.threshold) {
-            Look::Free(rest) => rest.max(SHORTEST),
+            // With a threshold below the shortest sleep, each look would find a turn that is about to reach it.
+            Look::Free(rest) => {
+                rest.max(if config.threshold < SHORTEST { SHORTEST } else { FINEST })
+            }
             Look::Blocked(blocked) => self.blocked(turn, reading.now, blocked),
         }
     }
