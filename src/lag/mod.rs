@@ -12,3 +12,5 @@ pub mod report;
 mod tests;
 pub mod uv;
 pub mod watchdog;
+#[cfg(test)]
+mod watchdog_tests;

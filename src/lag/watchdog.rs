@@ -225,6 +225,11 @@ impl Watched {
         }
     }
 
+    /// Whether the probe is still on the loop.
+    fn is_on(&self) -> bool {
+        !self.event_loop.lock().is_null()
+    }
+
     fn read(&self) -> Option<Reading> {
         let event_loop = self.event_loop.lock();
         // SAFETY: the loop is live while the lock is held and the pointer is not null.
@@ -239,8 +244,8 @@ impl Watched {
             match open.as_mut().filter(|open| open.turn == turn) {
                 Some(open) => open.goes_on(now, blocked),
                 // The loop says that a turn has ended before it asks for what is open: so either it is over by now, or
-                // the loop will find what is put here.
-                None if self.pulse.is(turn) => {
+                // the loop will find what is put here, as will the end of the watch, which takes the loop away first.
+                None if self.pulse.is(turn) && self.is_on() => {
                     self.begins(open.insert(self.opened(turn, now, blocked)), now)
                 }
                 None => (None, SHORTEST),

@@ -285,3 +285,7 @@ unsafe extern "C" fn on_interrupt(isolate: *mut Isolate, data: *mut c_void) {
         }
     }));
 }
+
+#[cfg(test)]
+#[path = "stack_tests.rs"]
+mod tests;
