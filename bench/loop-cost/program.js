@@ -13,10 +13,12 @@ const { performance } = require('node:perf_hooks');
 const { median } = require('../lib/statistics.js');
 const { CONTENDERS } = require('../loop-accuracy/contenders.js');
 
-/** Turns of a stretch, and pairs of stretches, one with the instrument and one without. */
-const TURNS = 100_000;
+/** Milliseconds of a stretch, of which the end is looked for every so many turns. */
+const STRETCH = 40;
+const LOOK_EVERY = 500;
+/** Pairs of stretches, one with the instrument and one without. */
 const WARM_UP_PAIRS = 2;
-const PAIRS = 21;
+const PAIRS = 41;
 
 const NO_INSTRUMENT = { enable() {}, disable() {} };
 
@@ -59,11 +61,14 @@ function nanosecondsOfATurn() {
     let count = 0;
     const start = performance.now();
     const turn = () => {
-      if (++count < TURNS) {
-        setImmediate(turn);
-      } else {
-        resolve(((performance.now() - start) * 1e6) / TURNS);
+      if (++count % LOOK_EVERY === 0) {
+        const elapsed = performance.now() - start;
+        if (elapsed >= STRETCH) {
+          resolve((elapsed * 1e6) / count);
+          return;
+        }
       }
+      setImmediate(turn);
     };
     setImmediate(turn);
   });
