@@ -81,6 +81,21 @@ async function loadTogether(given, { quick, path, check }) {
 }
 
 /**
+ * Load on one app, until the function that is returned is called.
+ *
+ * @param {App} app
+ * @param {string} path
+ */
+function startLoad({ origin }, path) {
+  const autocannon = require('autocannon');
+  const running = autocannon({ url: `${origin}${path}`, connections: CONNECTIONS, duration: 3600 });
+  return async () => {
+    running.stop();
+    assertAnswered(await running);
+  };
+}
+
+/**
  * @param {App[]} apps
  * @param {string} path
  * @param {number} seconds
@@ -92,10 +107,12 @@ async function fire(apps, path, seconds) {
       autocannon({ url: `${origin}${path}`, connections: CONNECTIONS, duration: seconds }),
     ),
   );
-  for (const { errors, timeouts, non2xx } of results) {
-    assert.equal(errors + timeouts + non2xx, 0, 'each request should be answered with 200');
-  }
+  results.forEach(assertAnswered);
   return results;
 }
 
-module.exports = { askApp, fire, loadTogether, startApp, stopApp };
+function assertAnswered({ errors, timeouts, non2xx }) {
+  assert.equal(errors + timeouts + non2xx, 0, 'each request should be answered with 200');
+}
+
+module.exports = { askApp, loadTogether, startApp, startLoad, stopApp };

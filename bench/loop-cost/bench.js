@@ -40,11 +40,16 @@ module.exports = {
     },
     {
       title: 'HTTP requests per second, with it on against off',
-      cell: ({ throughput }) => throughput.toFixed(3),
+      cell: ({ throughput }) => ratio(throughput),
     },
     {
       title: 'HTTP requests per second of processor time, with it on against off',
-      cell: ({ efficiency }) => efficiency.toFixed(3),
+      cell: ({ efficiency }) => ratio(efficiency),
     },
   ],
 };
+
+/** @param {{ ratio: number, error: number }} measured */
+function ratio({ ratio: value, error }) {
+  return `${value.toFixed(3)} ±${error.toFixed(3)}`;
+}

@@ -6,28 +6,32 @@
  * run.
  */
 
+const assert = require('node:assert');
 const { spawnSync } = require('node:child_process');
 const { join } = require('node:path');
 const { setTimeout: rest } = require('node:timers/promises');
-const { askApp, fire, startApp, stopApp } = require('../lib/apps.js');
+const { askApp, startApp, startLoad, stopApp } = require('../lib/apps.js');
 const { cores, pinned, pinSelf } = require('../lib/pinning.js');
-const { median } = require('../lib/statistics.js');
+const { middleRatio } = require('../lib/statistics.js');
 
 const PROGRAM = join(__dirname, 'program.js');
-const FULL = { idle: 60_000, warmUp: 3, pairs: 40 };
-const QUICK = { idle: 3000, warmUp: 1, pairs: 2 };
-/** Milliseconds of a stretch under load, and those after the instrument was started or stopped, which do not count. */
-const STRETCH = 400;
-const SETTLE = 100;
+const FULL = { rest: 20_000, idle: 60_000, warmUp: 3, pairs: 160 };
+const QUICK = { rest: 500, idle: 3000, warmUp: 1, pairs: 8 };
+/**
+ * Milliseconds of a stretch under load, and those after the instrument was started or stopped, which do not count. Short,
+ * because what else the machine does changes within a second.
+ */
+const STRETCH = 100;
+const SETTLE = 30;
 
 async function main([packages, speed, ...names]) {
-  const { idle, warmUp, pairs } = speed === 'quick' ? QUICK : FULL;
+  const { rest: before, idle, warmUp, pairs } = speed === 'quick' ? QUICK : FULL;
   const program = (mode) => (name) => ({ name, script: [PROGRAM, mode, name, packages] });
   const turns = new Map(names.map((name) => [name, nanosecondsOfATurn(program('turns')(name))]));
   // Which of them this Node can have.
   const available = names.filter((name) => turns.get(name) !== undefined);
   const servers = available.map(program('server'));
-  const idleness = await costOfIdleness(servers, idle);
+  const idleness = await costOfIdleness(servers, before, idle);
   const [serverCore, ownCore] = cores();
   pinSelf(ownCore);
   const answers = [];
@@ -46,18 +50,23 @@ function nanosecondsOfATurn({ script }) {
   return status === 0 ? Number(stdout) : undefined;
 }
 
-/** All of them idle at the same time: turns of the loop, and processor time of all threads in milliseconds per second. */
-async function costOfIdleness(programs, duration) {
+/**
+ * All of them idle at the same time: turns of the loop, and processor time of all threads in milliseconds per second.
+ *
+ * @param {{ name: string, script: string[] }[]} programs
+ * @param {number} before milliseconds of rest: V8 cleans up in small steps, each a turn, some seconds after the start
+ * @param {number} duration milliseconds
+ */
+async function costOfIdleness(programs, before, duration) {
   const apps = await Promise.all(programs.map(({ name, script }) => startApp(name, script)));
-  // What starting leaves to be done.
-  await rest(2000);
-  const before = await Promise.all(apps.map((app) => askApp(app)));
+  await rest(before);
+  const first = await Promise.all(apps.map((app) => askApp(app)));
   await rest(duration);
   const after = await Promise.all(apps.map((app) => askApp(app)));
   await Promise.all(apps.map(stopApp));
   return apps.map((_, i) => ({
-    idleTurns: after[i].turns - before[i].turns,
-    idleCpu: (after[i].cpuMicros - before[i].cpuMicros) / 1000 / (duration / 1000),
+    idleTurns: after[i].turns - first[i].turns,
+    idleCpu: (after[i].cpuMicros - first[i].cpuMicros) / 1000 / (duration / 1000),
   }));
 }
 
@@ -67,8 +76,7 @@ async function costOfIdleness(programs, duration) {
  */
 async function costUnderLoad({ name, script }, { core, warmUp, pairs }) {
   const app = await startApp(name, script, core);
-  const seconds = warmUp + (pairs * 2 * (STRETCH + SETTLE)) / 1000;
-  const load = fire([app], '/', Math.ceil(seconds) + 1);
+  const endLoad = startLoad(app, '/');
   await rest(warmUp * 1000);
   const ratios = [];
   for (let i = 0; i < pairs; i++) {
@@ -81,11 +89,11 @@ async function costUnderLoad({ name, script }, { core, warmUp, pairs }) {
       efficiency: pair.enable.perCpuSecond / pair.disable.perCpuSecond,
     });
   }
-  await load;
+  await endLoad();
   await stopApp(app);
   return {
-    throughput: median(ratios.map(({ throughput }) => throughput)),
-    efficiency: median(ratios.map(({ efficiency }) => efficiency)),
+    throughput: middleRatio(ratios.map(({ throughput }) => throughput)),
+    efficiency: middleRatio(ratios.map(({ efficiency }) => efficiency)),
   };
 }
 
@@ -96,6 +104,7 @@ async function stretch(app, side) {
   await rest(STRETCH);
   const after = await askApp(app);
   const requests = after.requests - before.requests;
+  assert.ok(requests > 0, 'the server should be under load');
   return {
     perSecond: (requests / (after.now - before.now)) * 1000,
     perCpuSecond: (requests / (after.cpuMicros - before.cpuMicros)) * 1e6,
