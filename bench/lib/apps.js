@@ -67,9 +67,9 @@ async function loadTogether(given, { quick, path, check }) {
   const apps = await Promise.all(given.map(({ name, script }) => startApp(name, script, serverCore)));
   pinSelf(ownCore);
   await fire(apps, path, (quick ? QUICK_WARM_UP_S : WARM_UP_S) * apps.length);
-  const before = await Promise.all(apps.map(askApp));
+  const before = await Promise.all(apps.map((app) => askApp(app)));
   const results = await fire(apps, path, (quick ? QUICK_SAMPLE_S : SAMPLE_S) * apps.length);
-  const after = await Promise.all(apps.map(askApp));
+  const after = await Promise.all(apps.map((app) => askApp(app)));
   if (check !== undefined) {
     await Promise.all(apps.map(check));
   }

@@ -56,27 +56,23 @@ async function runOnEveryNode(bench, { quick, progress }) {
  */
 function tables({ contenders, byNode, each }, { nodes }) {
   const shown = (answer, cell) => (answer.missing === undefined ? cell(answer) : '-');
-  const wide = byNode.map(({ title, cell }) => ({
+  const table = (title, columns, cellsOf) => ({
     title,
-    rows: [
-      ['', ...nodes.map(({ node }) => `Node ${node}`)],
-      ...contenders.map((name) => [name, ...nodes.map(({ answers }) => shown(answers[name], cell))]),
-    ],
-  }));
+    rows: [['', ...columns], ...contenders.map((name) => [name, ...cellsOf(name)])],
+  });
+  const versions = nodes.map(({ node }) => `Node ${node}`);
+  const wide = byNode.map(({ title, cell }) =>
+    table(title, versions, (name) => nodes.map(({ answers }) => shown(answers[name], cell))),
+  );
   if (each === undefined) {
     return wide;
   }
   const { title, columns, cell } = each;
-  const apart = nodes.map(({ node, answers }) => ({
-    title: `Node ${node}: ${title}`,
-    rows: [
-      ['', ...columns],
-      ...contenders.map((name) => [
-        name,
-        ...columns.map((column) => shown(answers[name], (answer) => cell(answer, column))),
-      ]),
-    ],
-  }));
+  const apart = nodes.map(({ answers }, i) =>
+    table(`${versions[i]}: ${title}`, columns, (name) =>
+      columns.map((column) => shown(answers[name], (answer) => cell(answer, column))),
+    ),
+  );
   return [...wide, ...apart];
 }
 

@@ -30,21 +30,19 @@ async function main([name, packages, lengths]) {
   await rest(instrument.settle);
   const blocks = [];
   for (const [phase, { call, hold = spin }] of Object.entries(PHASES)) {
-    // What is loaded and compiled when it is first called takes its time in the same turn.
-    for (let i = 0; i < WARM_UPS; i++) {
-      await held(
-        (callback) => call(callback, socket),
-        () => hold(0),
-        instrument.settle,
-      );
-    }
-    for (const length of JSON.parse(lengths)) {
-      instrument.reset();
-      const truth = await held(
+    const block = (length) =>
+      held(
         (callback) => call(callback, socket),
         () => hold(length),
         instrument.settle,
       );
+    // What is loaded and compiled when it is first called takes its time in the same turn.
+    for (let i = 0; i < WARM_UPS; i++) {
+      await block(0);
+    }
+    for (const length of JSON.parse(lengths)) {
+      instrument.reset();
+      const truth = await block(length);
       blocks.push({ phase, length, truth, said: instrument.max() });
     }
   }

@@ -4,6 +4,7 @@ const { once } = require('node:events');
 const { Worker } = require('node:worker_threads');
 const { EventLoopMonitor } = require('../..');
 const { median } = require('../lib/statistics.js');
+const { spin } = require('./phases.js');
 
 const BLOCKS = 21;
 /** Milliseconds. */
@@ -42,10 +43,7 @@ async function stackDelay() {
     const start = await new Promise((resolve) => {
       setTimeout(() => {
         const now = process.hrtime.bigint();
-        const end = performance.now() + LENGTH;
-        while (performance.now() < end) {
-          // Holds the thread.
-        }
+        spin(LENGTH);
         resolve(now);
       }, 20);
     });

@@ -11,6 +11,7 @@ const { spawnSync } = require('node:child_process');
 const { join } = require('node:path');
 const { setTimeout: rest } = require('node:timers/promises');
 const { askApp, startApp, startLoad, stopApp } = require('../lib/apps.js');
+const { inTurn } = require('../lib/in-turn.js');
 const { cores, pinned, pinSelf } = require('../lib/pinning.js');
 const { middleRatio } = require('../lib/statistics.js');
 
@@ -78,23 +79,12 @@ async function costUnderLoad({ name, script }, { core, warmUp, pairs }) {
   const app = await startApp(name, script, core);
   const endLoad = startLoad(app, '/');
   await rest(warmUp * 1000);
-  const ratios = [];
-  for (let i = 0; i < pairs; i++) {
-    const pair = {};
-    for (const side of i % 2 === 0 ? ['enable', 'disable'] : ['disable', 'enable']) {
-      pair[side] = await stretch(app, side);
-    }
-    ratios.push({
-      throughput: pair.enable.perSecond / pair.disable.perSecond,
-      efficiency: pair.enable.perCpuSecond / pair.disable.perCpuSecond,
-    });
-  }
+  const measured = await inTurn(pairs, (side) => stretch(app, side));
   await endLoad();
   await stopApp(app);
-  return {
-    throughput: middleRatio(ratios.map(({ throughput }) => throughput)),
-    efficiency: middleRatio(ratios.map(({ efficiency }) => efficiency)),
-  };
+  const ratio = (figure) =>
+    middleRatio(measured.map(({ enable, disable }) => enable[figure] / disable[figure]));
+  return { throughput: ratio('perSecond'), efficiency: ratio('perCpuSecond') };
 }
 
 async function stretch(app, side) {

@@ -10,6 +10,7 @@ const http = require('node:http');
 const { createRequire } = require('node:module');
 const { join } = require('node:path');
 const { performance } = require('node:perf_hooks');
+const { inTurn } = require('../lib/in-turn.js');
 const { median } = require('../lib/statistics.js');
 const { CONTENDERS } = require('../loop-accuracy/contenders.js');
 
@@ -24,18 +25,11 @@ const NO_INSTRUMENT = { enable() {}, disable() {} };
 
 const MODES = {
   async turns(instrument) {
-    const differences = [];
-    for (let i = -WARM_UP_PAIRS; i < PAIRS; i++) {
-      const pair = {};
-      // The first of a pair is now the one, now the other.
-      for (const side of i % 2 === 0 ? ['enable', 'disable'] : ['disable', 'enable']) {
-        instrument[side]();
-        pair[side] = await nanosecondsOfATurn();
-      }
-      if (i >= 0) {
-        differences.push(pair.enable - pair.disable);
-      }
-    }
+    const measured = await inTurn(WARM_UP_PAIRS + PAIRS, (side) => {
+      instrument[side]();
+      return nanosecondsOfATurn();
+    });
+    const differences = measured.slice(WARM_UP_PAIRS).map(({ enable, disable }) => enable - disable);
     process.stdout.write(`${median(differences)}\n`, () => process.exit());
   },
   server(instrument) {

@@ -264,20 +264,19 @@ const fn id_bits(id: u64) -> usize {
     id as usize
 }
 
-/// Takes the request of that number out.
-fn taken(bits: usize) -> Option<Request> {
+/// Takes the request of that number out, if it is one of that isolate.
+fn taken(bits: usize, isolate: *mut Isolate) -> Option<Request> {
     let mut requests = REQUESTS.lock();
     let at = requests.iter().position(|request| id_bits(request.id) == bits)?;
-    Some(requests.swap_remove(at))
+    let request = requests.swap_remove(at);
+    drop(requests);
+    (request.target.isolate == isolate).then_some(request)
 }
 
 unsafe extern "C" fn on_interrupt(isolate: *mut Isolate, data: *mut c_void) {
     // A panic must not unwind into V8.
     let _ = std::panic::catch_unwind(AssertUnwindSafe(|| {
-        let Some(Request { target, on_stack, .. }) = taken(data.addr()) else { return };
-        if target.isolate != isolate {
-            return;
-        }
+        let Some(Request { target, on_stack, .. }) = taken(data.addr(), isolate) else { return };
         // SAFETY: V8 runs interrupts on the isolate's thread; the request was still there, so `revoke` has not been
         // called, which the thread itself would have done.
         if let Some(frames) = unsafe { scoped(target.api, isolate, target.env) } {

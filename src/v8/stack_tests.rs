@@ -65,16 +65,17 @@ fn an_interrupt_that_comes_after_its_request_was_forgotten_does_nothing() {
     let target = target(0x1000);
     target.ask(unwanted());
     target.forget();
+    assert_eq!(waiting(&target), 0);
     target.ask(unwanted());
     target.revoke();
     target.ask(unwanted());
+    assert_eq!(waiting(&target), 0);
     let asked = requested(0x1000);
     assert_eq!(asked.len(), 2, "nothing is asked of an environment that has ended");
     for data in asked {
+        assert!(taken(data, target.isolate).is_none());
         // SAFETY: what is looked up is gone, so the isolate is not touched.
-        unsafe {
-            on_interrupt(ptr::without_provenance_mut(0x1000), ptr::without_provenance_mut(data));
-        }
+        unsafe { on_interrupt(target.isolate, ptr::without_provenance_mut(data)) };
     }
 }
 
@@ -96,12 +97,11 @@ fn only_the_last_request_of_a_thread_waits_and_none_of_another_one_is_touched() 
 fn an_interrupt_on_a_wrong_isolate_is_not_answered() {
     let target = target(0x4000);
     target.ask(unwanted());
-    let data = requested(0x4000)[0];
-    // SAFETY: the isolate is compared, not used.
-    unsafe {
-        on_interrupt(ptr::without_provenance_mut(0x5000), ptr::without_provenance_mut(data));
-    }
+    target.ask(unwanted());
+    assert!(taken(requested(0x4000)[1], ptr::without_provenance_mut(0x5000)).is_none());
     assert_eq!(waiting(&target), 0);
+    target.ask(unwanted());
+    assert!(taken(requested(0x4000)[2], target.isolate).is_some(), "on the right one it is");
 }
 
 #[test]
