@@ -51,6 +51,16 @@ export type HeapwiseErrorCode =
   | 'ERR_HEAPWISE_POOL_INVALID_OBJECT'
   /** The pool is closed. `Error` */
   | 'ERR_HEAPWISE_POOL_CLOSED'
+  /** No resource came in time; `holders` has who had what. `Error` */
+  | 'ERR_HEAPWISE_RESOURCE_TIMEOUT'
+  /** As many wait for a resource as `maxWaiting` allows. `Error` */
+  | 'ERR_HEAPWISE_RESOURCE_QUEUE_FULL'
+  /** `create` of a resource pool failed; `cause` is what it failed with. `Error` */
+  | 'ERR_HEAPWISE_RESOURCE_CREATE'
+  /** A function given to a resource pool took longer than it may, or `ready` than it was to. `Error` */
+  | 'ERR_HEAPWISE_RESOURCE_SLOW'
+  /** Resources were still lent when the time of a drain was over; `holders` has who had them. `Error` */
+  | 'ERR_HEAPWISE_RESOURCE_DRAIN'
   /** The cache is closed. `Error` */
   | 'ERR_HEAPWISE_CACHE_CLOSED'
   /** The size of a value is not a finite number >= 0, or is not known. `TypeError` */
@@ -237,6 +247,265 @@ export class ObjectPool<T extends object> {
 
   /** As `close`. */
   [Symbol.dispose](): void;
+}
+
+// ---------------------------------------------------------------------------------------------- ResourcePool
+
+/** Options of {@link ResourcePool}. Times in milliseconds. */
+export interface ResourcePoolOptions<R> {
+  /**
+   * Makes a resource. What it throws or rejects with rejects one who waits, as the `cause` of an
+   * `ERR_HEAPWISE_RESOURCE_CREATE`; the next attempt is made after `backoff`.
+   *
+   * Any value may be a resource, except a promise or another thenable: no promise can be fulfilled with one.
+   */
+  create: () => R | PromiseLike<R>;
+
+  /** Ends a resource. What it throws goes to the channel `heapwise:resource-pool:error`, and is counted. */
+  destroy?: ((resource: R) => unknown) | undefined;
+
+  /**
+   * Whether an idle resource can still be used. Called before it is lent. What it answers falsely, throws or does not
+   * answer in time for is destroyed, and another one is lent.
+   */
+  validate?: ((resource: R) => boolean | PromiseLike<boolean>) | undefined;
+
+  /** Makes a released resource fit for the next one. One for which it fails is destroyed. */
+  reset?: ((resource: R) => unknown) | undefined;
+
+  /** Resources that are kept ready, made when the pool is. An integer from 0 to `max`. @default 0 */
+  min?: number | undefined;
+
+  /** Most resources, those included that are being created or destroyed. An integer >= 1. @default 10 */
+  max?: number | undefined;
+
+  /**
+   * Most that may wait for a resource beyond those for whom there is a place. An integer >= 0, or `Infinity`.
+   *
+   * @default Infinity
+   */
+  maxWaiting?: number | undefined;
+
+  /**
+   * Which idle resource is lent: `lifo`, the one released last, so that those not needed become old and are destroyed;
+   * `fifo`, the one idle for longest, so that all are used alike.
+   *
+   * @default 'lifo'
+   */
+  order?: 'lifo' | 'fifo' | undefined;
+
+  /** How long an acquire waits. A number > 0, at most 2,147,483,647, or `Infinity`. @default 30_000 */
+  acquireTimeout?: number | undefined;
+
+  /** How long `create` may take; what comes later is destroyed. Range as `acquireTimeout`. @default 30_000 */
+  createTimeout?: number | undefined;
+
+  /** How long `validate` may take. Range as `acquireTimeout`. @default 5000 */
+  validateTimeout?: number | undefined;
+
+  /** How long `reset` may take. Range as `acquireTimeout`. @default 5000 */
+  resetTimeout?: number | undefined;
+
+  /** How long `destroy` may take before its place is given away. Range as `acquireTimeout`. @default 5000 */
+  destroyTimeout?: number | undefined;
+
+  /** How long a resource beyond `min` may be idle before it is destroyed. A number > 0 or `Infinity`. @default 30_000 */
+  idleTimeout?: number | undefined;
+
+  /** How long a resource is used before it is destroyed, less `jitter`. A number > 0 or `Infinity`. @default Infinity */
+  maxLifetime?: number | undefined;
+
+  /** How often a resource is lent before it is destroyed, less `jitter`. An integer >= 1 or `Infinity`. @default Infinity */
+  maxUses?: number | undefined;
+
+  /**
+   * Share of `maxLifetime` and `maxUses` that is left to chance, 0 to 1, so that resources that were made together do not
+   * end together.
+   *
+   * @default 0.1
+   */
+  jitter?: number | undefined;
+
+  /** A resource that was used less long ago is lent without `validate`. A number >= 0. @default 0 */
+  validateAfter?: number | undefined;
+
+  /**
+   * The time after a failed `create` in which none is tried: doubled from `min` to `max` with each failure, of which half
+   * is left to chance.
+   *
+   * @default { min: 100, max: 10_000 }
+   */
+  backoff?: { min?: number | undefined; max?: number | undefined } | undefined;
+
+  /** Whether the stack of each acquire is kept for {@link ResourcePool.holders}. Costs microseconds each. @default false */
+  trackHolders?: boolean | undefined;
+}
+
+/** Options of {@link ResourcePool.acquire}. */
+export interface AcquireOptions {
+  /** Milliseconds to wait at most. @default the pool's `acquireTimeout` */
+  timeout?: number | undefined;
+  /** Ends the wait: the promise is then rejected with the signal's reason. */
+  signal?: AbortSignal | undefined;
+  /** Who waits with a greater one is served first. An integer. @default 0 */
+  priority?: number | undefined;
+  /** Who asks, for {@link ResourcePool.holders}. */
+  owner?: string | undefined;
+}
+
+/** Somebody who has a resource. */
+export interface ResourceHolder {
+  /** What `owner` of {@link AcquireOptions} said; null if nothing. */
+  owner: string | null;
+  /** For how many milliseconds. */
+  heldFor: number;
+  /** Where it was acquired; null without `trackHolders`. */
+  stack: string | null;
+}
+
+/** A lent resource that goes back at the end of a `using` block. */
+export interface ResourceLease<R> {
+  /** The resource. Not to be used after `release`. */
+  readonly value: R;
+  /** Gives it back. Does nothing if it went back already. */
+  release(): void;
+  /** Has it destroyed instead; as {@link ResourcePool.destroy}. Does nothing if it went back already. */
+  destroy(): Promise<void>;
+  /** As `release`. */
+  [Symbol.dispose](): void;
+}
+
+/** Figures of a {@link ResourcePool}. Those that only grow count since it was made. */
+export interface ResourcePoolStats {
+  /** Resources now, lent or not. */
+  size: number;
+  /** Of these, lent. */
+  borrowed: number;
+  /** Of these, ready to be lent; what is left is being validated or reset. */
+  idle: number;
+  /** Being created. */
+  creating: number;
+  /** Being destroyed. */
+  destroying: number;
+  /** Who waits. */
+  waiting: number;
+  /** Most that were lent at a time. */
+  peakBorrowed: number;
+  /** The option. */
+  min: number;
+  /** The option. */
+  max: number;
+  /** Loans. */
+  acquired: number;
+  /** Loans that have ended. */
+  released: number;
+  /** Loans for which somebody had to wait, be it for a resource to be made. */
+  waited: number;
+  /** How long they waited, together. Milliseconds. */
+  waitTime: number;
+  /** The longest of these waits. Milliseconds. */
+  longestWait: number;
+  /** Resources created. */
+  created: number;
+  /** Attempts that failed. */
+  createFailed: number;
+  /** Resources destroyed. */
+  destroyed: number;
+  /** Of these, those whose `destroy` failed. */
+  destroyFailed: number;
+  /** Resources that did not pass `validate`. */
+  invalid: number;
+  /** Acquires whose time was over. */
+  timedOut: number;
+  /** Acquires that were aborted. */
+  aborted: number;
+}
+
+/**
+ * A pool of resources that take time to make, or of which there may be so many only: connections, workers, handles.
+ *
+ * The functions of the options run in the async context in which the pool was made, not in that of whoever happened to
+ * ask first. What happens is published to the channels `heapwise:resource-pool:acquire`, `release`, `create`, `destroy`,
+ * `timeout` and `error` of `diagnostics_channel`. Nothing of it keeps the process alive.
+ *
+ * ```js
+ * const pool = new ResourcePool({ create: connect, destroy: (connection) => connection.end(), max: 20 });
+ * const rows = await pool.use((connection) => connection.query('SELECT 1'), { owner: 'GET /rows' });
+ * ```
+ */
+export class ResourcePool<R> {
+  /**
+   * @throws {TypeError} `ERR_HEAPWISE_INVALID_ARG_TYPE`, `ERR_HEAPWISE_UNKNOWN_OPTION`
+   * @throws {RangeError} `ERR_HEAPWISE_INVALID_ARG_VALUE`
+   */
+  constructor(options: ResourcePoolOptions<R>);
+
+  /**
+   * Lends a resource, when there is one. Whoever has it gives it to `release` or `destroy`, once. The promise is
+   * rejected with `ERR_HEAPWISE_RESOURCE_TIMEOUT`, whose `holders` say who has what for how long;
+   * `ERR_HEAPWISE_RESOURCE_CREATE`, whose `cause` is what `create` failed with; `ERR_HEAPWISE_RESOURCE_QUEUE_FULL`;
+   * `ERR_HEAPWISE_POOL_CLOSED`; the reason of the signal; and for wrong options as the constructor.
+   */
+  acquire(options?: AcquireOptions): Promise<R>;
+
+  /**
+   * Lends an idle resource at once, or returns undefined: when none is idle, when others wait, and when `validate` does
+   * not answer at once. Makes no resource.
+   *
+   * @throws {Error} `ERR_HEAPWISE_POOL_CLOSED`
+   */
+  tryAcquire(): R | undefined;
+
+  /**
+   * Takes a resource back.
+   *
+   * @throws {Error} `ERR_HEAPWISE_POOL_DOUBLE_RELEASE` when it is not lent; `ERR_HEAPWISE_POOL_FOREIGN_OBJECT` when it
+   *   is not of this pool, or was destroyed
+   */
+  release(resource: R): void;
+
+  /**
+   * Takes a resource back and ends it, because it is broken. The promise is fulfilled when that is done or its time is
+   * over; what `destroy` of the options throws does not reject it. Rejected as `release` throws.
+   */
+  destroy(resource: R): Promise<void>;
+
+  /**
+   * Lends a resource to `fn` and takes it back when `fn` is done, whether it returns, throws, or rejects. A resource that
+   * `fn` gave back itself is left alone. Rejected as `acquire`, and with what `fn` fails with.
+   */
+  use<T>(fn: (resource: R) => T | PromiseLike<T>, options?: AcquireOptions): Promise<T>;
+
+  /** Lends a resource with an owner, for `using lease = await pool.lease()`. Rejected as `acquire`. */
+  lease(options?: AcquireOptions): Promise<ResourceLease<R>>;
+
+  /**
+   * Fulfilled when `min` resources have been made. Rejected with `ERR_HEAPWISE_RESOURCE_SLOW` after the time, which is
+   * `acquireTimeout` by default, and with `ERR_HEAPWISE_POOL_CLOSED`.
+   */
+  ready(options?: { timeout?: number | undefined }): Promise<void>;
+
+  /**
+   * Accepts nothing more, serves those who wait, and ends when every resource is destroyed. After `timeout` milliseconds
+   * (30,000 by default) it is rejected with `ERR_HEAPWISE_RESOURCE_DRAIN`, whose `holders` say who has not given back
+   * what; what comes back later is destroyed then.
+   */
+  drain(options?: { timeout?: number | undefined }): Promise<void>;
+
+  /**
+   * Accepts nothing more, rejects those who wait with `ERR_HEAPWISE_POOL_CLOSED`, and is fulfilled when everything that
+   * is not lent is destroyed. What is lent is destroyed when it is released.
+   */
+  close(): Promise<void>;
+
+  /** Who has resources now, the one that has had its for longest first. */
+  holders(): ResourceHolder[];
+
+  /** The figures now. */
+  stats(): ResourcePoolStats;
+
+  /** As `drain`. */
+  [Symbol.asyncDispose](): Promise<void>;
 }
 
 // ----------------------------------------------------------------------------------------------------- Cache

@@ -7,9 +7,18 @@ const { readFileSync } = require('node:fs');
 const { join } = require('node:path');
 const { describe, test } = require('node:test');
 const heapwise = require('..');
+const { ResourceLease } = require('../lib/resource-pool/lease.js');
 const { codes } = require('../lib/errors.js');
 
-const EXPORTS = ['Cache', 'EventLoopMonitor', 'Histogram', 'LeakDetector', 'ObjectPool', 'createMonitor'];
+const EXPORTS = [
+  'Cache',
+  'EventLoopMonitor',
+  'Histogram',
+  'LeakDetector',
+  'ObjectPool',
+  'ResourcePool',
+  'createMonitor',
+];
 
 /** Public members of each prototype: methods, and with `get` in front what is read like a property. */
 const MEMBERS = {
@@ -80,11 +89,27 @@ const MEMBERS = {
   ],
   ObjectPool: ['acquire', 'close', 'lease', 'release', 'stats', 'trim', 'use', '[Symbol.dispose]'],
   Lease: ['release', '[Symbol.dispose]'],
+  ResourceLease: ['destroy', 'release', '[Symbol.dispose]'],
+  ResourcePool: [
+    'acquire',
+    'close',
+    'destroy',
+    'drain',
+    'holders',
+    'lease',
+    'ready',
+    'release',
+    'stats',
+    'tryAcquire',
+    'use',
+    '[Symbol.asyncDispose]',
+  ],
 };
 
 /** The description of Symbol.dispose differs between versions of Node. */
 const SYMBOLS = new Map([
   [Symbol.dispose, '[Symbol.dispose]'],
+  [Symbol.asyncDispose, '[Symbol.asyncDispose]'],
   [Symbol.iterator, '[Symbol.iterator]'],
 ]);
 
@@ -116,6 +141,7 @@ const PROTOTYPES = {
   ),
   Lease: Object.getPrototypeOf(new heapwise.ObjectPool(() => ({})).lease()),
   Monitor: Object.getPrototypeOf(heapwise.createMonitor()),
+  ResourceLease: ResourceLease.prototype,
 };
 
 test('the exports are these', () => {

@@ -38,6 +38,26 @@ const table = {
     message: (reason) => `The pool's create function returned ${reason}`,
   },
   ERR_HEAPWISE_POOL_CLOSED: { base: Error, message: () => 'The pool is closed' },
+  ERR_HEAPWISE_RESOURCE_TIMEOUT: {
+    base: Error,
+    message: (waited, stats, holders) =>
+      `No resource came within ${waited} ms: ${stats.borrowed} of ${stats.max} are lent, ${stats.creating} in the making, ` +
+      `${stats.waiting} others wait${holders && `; held by ${holders}`}`,
+  },
+  ERR_HEAPWISE_RESOURCE_QUEUE_FULL: { base: Error, message: (max) => `${max} wait for a resource already` },
+  ERR_HEAPWISE_RESOURCE_CREATE: {
+    base: Error,
+    message: (cause) => `A resource could not be created: ${cause?.message ?? describe(cause)}`,
+  },
+  ERR_HEAPWISE_RESOURCE_SLOW: {
+    base: Error,
+    message: (step) => `The pool's "${step}" took longer than its time-out`,
+  },
+  ERR_HEAPWISE_RESOURCE_DRAIN: {
+    base: Error,
+    message: (limit, stats, holders) =>
+      `The pool did not drain within ${limit} ms: ${stats.borrowed} resources are lent${holders && `, ${holders}`}`,
+  },
   ERR_HEAPWISE_CACHE_CLOSED: { base: Error, message: () => 'The cache is closed' },
   ERR_HEAPWISE_CACHE_SIZE: {
     base: TypeError,

@@ -10,6 +10,8 @@ const { createHistogramClass } = require('./histogram.js');
 const { createLeakDetectorClass } = require('./leak-detector.js');
 const { createMonitorClass } = require('./monitor/monitor.js');
 const { ObjectPool } = require('./object-pool.js');
+const { createResourcePoolClass } = require('./resource-pool/resource-pool.js');
+const { unrefTimers } = require('./resource-pool/timers.js');
 
 const clock = createClock(binding, performance);
 const gc = createGcSource(binding);
@@ -18,6 +20,7 @@ const { Histogram, view } = histograms;
 const Cache = createCacheClass(clock.now);
 const EventLoopMonitor = createEventLoopMonitorClass({ binding, gc, histograms });
 const LeakDetector = createLeakDetectorClass({ binding, gc });
+const ResourcePool = createResourcePoolClass(unrefTimers(clock.now));
 const Monitor = createMonitorClass({ binding, gc, view, EventLoopMonitor, LeakDetector });
 
 /**
@@ -28,4 +31,12 @@ function createMonitor(options) {
   return new Monitor(options);
 }
 
-module.exports = { Cache, EventLoopMonitor, Histogram, LeakDetector, ObjectPool, createMonitor };
+module.exports = {
+  Cache,
+  EventLoopMonitor,
+  Histogram,
+  LeakDetector,
+  ObjectPool,
+  ResourcePool,
+  createMonitor,
+};

@@ -19,7 +19,8 @@ async function main([benchName, caseName, contenderName, quick]) {
           options,
         )
       : [await contenders.find(({ name }) => name === contenderName).run(options)];
-  process.stdout.write(`${JSON.stringify(figures)}\n`);
+  // Some contenders have timers that would keep the process alive.
+  process.stdout.write(`${JSON.stringify(figures)}\n`, () => process.exit());
 }
 
 main(process.argv.slice(2));

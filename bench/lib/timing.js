@@ -9,15 +9,15 @@ const QUICK = 0.2;
 const TURN_MS = 2;
 
 /**
- * Time per operation of `run(n)`, which does n operations (a power of two, at least 64) and returns a number that
- * depends on their results; the sum of these comes back too, so that nothing can be optimised away and the caller
+ * Time per operation of `run(n)`, which does n operations (a power of two, at least 64) and returns a number, or a
+ * promise of one, that depends on their results; the sum of these comes back too, so that nothing can be optimised away and the caller
  * can check that the operations did what they should.
  *
  * The time is that of a process doing nothing else, all in: garbage collection counts, and so do the timers and
  * finalizers that a contender leaves to the event loop, which turns every few milliseconds as in a service. A
  * contender that caches the time until the next turn is so measured with the clock it would have in real use.
  *
- * @param {(n: number) => number} run
+ * @param {(n: number) => number | Promise<number>} run
  * @param {{ quick: boolean }} options
  * @returns {Promise<{ value: number, ops: number, sum: number }>}
  */
@@ -29,7 +29,7 @@ async function time(run, { quick }) {
   let ops = 0;
   let sum = 0;
   while (now - start < SAMPLE_MS * scale) {
-    sum += run(perTurn);
+    sum += await run(perTurn);
     ops += perTurn;
     await nextTurn();
     now = performance.now();
@@ -44,7 +44,7 @@ async function warmUp(run, milliseconds) {
   let now = performance.now();
   while (now < end) {
     const before = now;
-    run(n);
+    await run(n);
     now = performance.now();
     if (now - before < TURN_MS) {
       n *= 2;
