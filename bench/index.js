@@ -14,6 +14,7 @@ const { runOnEveryNode, tables } = require('./lib/every-node.js');
 const { createProgress } = require('./lib/progress.js');
 const { markdownReport, textReport } = require('./lib/report.js');
 const { runCases } = require('./lib/runner.js');
+const { nodeOf } = require('../scripts/nodes.js');
 
 async function main() {
   const args = readArgs(process.argv.slice(2));
@@ -23,9 +24,29 @@ async function main() {
     console.log(listing());
   } else {
     const bench = loadBench(args.name);
-    const document = await (bench.byNode ? resultsOfEveryNode(bench, args) : results(bench, args));
-    print(document, args.format, bench.byNode && tables(bench, document));
+    if (bench.byNode) {
+      const document = await resultsOfEveryNode(bench, args);
+      print(document, args.format, tables(bench, document));
+      return;
+    }
+    for (const node of nodesFor(bench, args)) {
+      print(await results(bench, { ...args, node }), args.format);
+    }
   }
+}
+
+/**
+ * The node binaries to measure with.
+ *
+ * @param {import('./lib/benches.js').Bench} bench
+ * @param {ReturnType<typeof readArgs>} args
+ * @returns {string[]}
+ */
+function nodesFor({ nodes }, args) {
+  if (args.node !== undefined) {
+    return [args.node];
+  }
+  return nodes?.map((major) => nodeOf(major)).filter((path) => path !== undefined) ?? [process.execPath];
 }
 
 function listing() {
@@ -37,7 +58,7 @@ function listing() {
 
 /**
  * @param {import('./lib/benches.js').Bench} bench
- * @param {ReturnType<typeof readArgs>} args
+ * @param {ReturnType<typeof readArgs> & { node: string }} args
  */
 async function results({ cases }, args) {
   const { node, v8 } = nodeInfo(args.node);

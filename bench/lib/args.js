@@ -10,7 +10,7 @@ const USAGE = `usage: npm run bench -- NAME [options]
   --quick        3 short rounds, to see that it works; nothing is written to bench/results
   --rounds N     take the median of N rounds, ${MIN_ROUNDS} to 99 (default ${MIN_ROUNDS}): more of them where the machine is noisy
   --case TEXT    only the cases whose name contains TEXT; nothing is written either
-  --node PATH    measure with another node binary
+  --node PATH    measure with another node binary than the bench asks for
   --saved        print the results of the last whole run again
   --markdown     print Markdown tables
   --json         print the results as JSON`;
@@ -19,7 +19,7 @@ const OPTIONS = /** @type {const} */ ({
   quick: { type: 'boolean', default: false },
   rounds: { type: 'string', default: String(MIN_ROUNDS) },
   case: { type: 'string', default: '' },
-  node: { type: 'string', default: process.execPath },
+  node: { type: 'string' },
   saved: { type: 'boolean', default: false },
   markdown: { type: 'boolean', default: false },
   json: { type: 'boolean', default: false },

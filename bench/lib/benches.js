@@ -10,6 +10,8 @@ const { UsageError } = require('./args.js');
  * @typedef {object} Bench
  * @property {string} summary one line for the list of benches
  * @property {Case[]} cases each becomes a table
+ * @property {string[]} [nodes] majors of Node on which it runs one after another, unless `--node` names one; the running
+ *   Node if there are none
  */
 
 /**

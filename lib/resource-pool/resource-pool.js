@@ -1,18 +1,17 @@
 'use strict';
 
 const { error } = require('../errors.js');
-const { isThenable } = require('../thenable.js');
 const validate = require('../validate.js');
 const { Backoff } = require('./backoff.js');
 const { channels } = require('./channels.js');
 const { Conditions } = require('./conditions.js');
-const { deadline } = require('./deadline.js');
 const { BUSY, Entries, Entry, GONE, IDLE, LENT } = require('./entry.js');
 const { ResourceLease } = require('./lease.js');
 const { LinkedList } = require('./linked-list.js');
 const { acquireOptions, poolOptions, waitOptions } = require('./options.js');
 const { Sweeper } = require('./sweeper.js');
-const { UserFunctions, tooLate } = require('./user-functions.js');
+const { within } = require('./time-limit.js');
+const { UserFunctions } = require('./user-functions.js');
 const { Waiter, WaitingLine } = require('./waiting-line.js');
 
 /** @typedef {import('./entry.js').Asker} Asker */
@@ -108,11 +107,12 @@ function createResourcePoolClass(clock) {
       if (options === undefined && !this.#options.trackHolders) {
         const entry = this.#take();
         if (entry !== undefined) {
-          this.#lend(entry, undefined);
+          this.#lend(entry, undefined, clock.now());
           return (entry.promise ??= Promise.resolve(entry.resource));
         }
+        return this.#wait(this.#options.acquireTimeout, undefined, 0, undefined, false);
       }
-      return this.#wait(options, this.acquire, false);
+      return this.#ask(options, this.acquire, false);
     }
 
     /** @returns {R | undefined} */
@@ -124,7 +124,7 @@ function createResourcePoolClass(clock) {
       if (entry === undefined) {
         return undefined;
       }
-      this.#lend(entry, this.#asker(undefined, this.tryAcquire));
+      this.#lend(entry, this.#asker(undefined, this.tryAcquire), clock.now());
       return /** @type {R} */ (entry.resource);
     }
 
@@ -137,8 +137,8 @@ function createResourcePoolClass(clock) {
      * @param {R} resource
      * @returns {Promise<void>}
      */
-    async destroy(resource) {
-      await this.#takeOut(this.#lentEntry(resource));
+    destroy(resource) {
+      return new Promise((resolve) => this.#takeOut(this.#lentEntry(resource), resolve));
     }
 
     /**
@@ -149,7 +149,7 @@ function createResourcePoolClass(clock) {
      */
     async use(fn, options) {
       validate.fn(fn, 'fn');
-      const entry = /** @type {Entry} */ (await this.#wait(options, this.use, true));
+      const entry = /** @type {Entry} */ (await this.#ask(options, this.use, true));
       const { loan } = entry;
       try {
         return await fn(/** @type {R} */ (entry.resource));
@@ -166,11 +166,11 @@ function createResourcePoolClass(clock) {
      * @returns {Promise<import('../..').ResourceLease<R>>}
      */
     async lease(options) {
-      const entry = /** @type {Entry} */ (await this.#wait(options, this.lease, true));
+      const entry = /** @type {Entry} */ (await this.#ask(options, this.lease, true));
       return new ResourceLease(
         entry,
         (lent) => this.#takeBack(lent),
-        (lent) => this.#takeOut(lent),
+        (lent) => new Promise((resolve) => this.#takeOut(lent, resolve)),
       );
     }
 
@@ -184,7 +184,7 @@ function createResourcePoolClass(clock) {
         this.#assertOpen();
         return this.#entries.size >= this.#options.min;
       });
-      await deadline(clock, limit, filled, () => tooLate('ready'));
+      await within(clock, limit, filled, 'ready');
     }
 
     /**
@@ -262,11 +262,9 @@ function createResourcePoolClass(clock) {
       }
       let spoilt = false;
       for (let entry = this.#pick(); entry !== undefined; entry = this.#pick()) {
-        const valid = this.#check(entry);
-        if (valid === true) {
+        if (this.#check(entry)) {
           return entry;
         }
-        this.#checked(entry, valid);
         spoilt = true;
       }
       if (spoilt) {
@@ -298,11 +296,12 @@ function createResourcePoolClass(clock) {
     /**
      * @param {Entry} entry
      * @param {Asker | undefined} asker
+     * @param {number} now
      */
-    #lend(entry, asker) {
+    #lend(entry, asker, now) {
       entry.state = LENT;
       entry.loan++;
-      entry.since = clock.now();
+      entry.since = now;
       entry.asker = asker;
       this.#acquired++;
       this.#lent++;
@@ -336,30 +335,45 @@ function createResourcePoolClass(clock) {
      * @param {boolean} wantsEntry
      * @returns {Promise<any>}
      */
-    #wait(options, method, wantsEntry) {
-      return new Promise((resolve, reject) => {
-        const { timeout, signal, priority, owner } = acquireOptions(options, this.#options.acquireTimeout);
-        this.#assertOpen();
-        if (signal?.aborted) {
-          throw signal.reason;
-        }
-        const asker = this.#asker(owner, method);
-        const entry = this.#take();
-        if (entry !== undefined) {
-          this.#lend(entry, asker);
-          resolve(wantsEntry ? entry : entry.resource);
-          return;
-        }
-        if (this.#line.size >= this.#options.maxWaiting + this.#underWay()) {
-          throw error('ERR_HEAPWISE_RESOURCE_QUEUE_FULL', this.#options.maxWaiting);
-        }
-        const waiter = new Waiter(resolve, reject, clock.now(), timeout, asker, wantsEntry);
-        this.#line.push(waiter, priority);
-        this.#serve();
-        if (waiter.list !== undefined) {
-          this.#line.limit(waiter, signal);
-        }
-      });
+    async #ask(options, method, wantsEntry) {
+      const { timeout, signal, priority, owner } = acquireOptions(options, this.#options.acquireTimeout);
+      this.#assertOpen();
+      if (signal?.aborted) {
+        throw signal.reason;
+      }
+      const asker = this.#asker(owner, method);
+      const entry = this.#take();
+      if (entry === undefined) {
+        return this.#wait(timeout, signal, priority, asker, wantsEntry);
+      }
+      this.#lend(entry, asker, clock.now());
+      return wantsEntry ? entry : entry.resource;
+    }
+
+    /**
+     * @param {number} timeout
+     * @param {AbortSignal | undefined} signal
+     * @param {number} priority
+     * @param {Asker | undefined} asker
+     * @param {boolean} wantsEntry
+     * @returns {Promise<any>}
+     */
+    #wait(timeout, signal, priority, asker, wantsEntry) {
+      if (this.#closed) {
+        return Promise.reject(error('ERR_HEAPWISE_POOL_CLOSED'));
+      }
+      const { maxWaiting } = this.#options;
+      if (maxWaiting !== Infinity && this.#line.size >= maxWaiting + this.#underWay()) {
+        return Promise.reject(error('ERR_HEAPWISE_RESOURCE_QUEUE_FULL', maxWaiting));
+      }
+      const waiter = new Waiter(clock.now(), timeout, asker, wantsEntry);
+      const { promise } = waiter;
+      this.#line.push(waiter, priority);
+      this.#serve();
+      if (waiter.list !== undefined) {
+        this.#line.limit(waiter, signal);
+      }
+      return promise;
     }
 
     /** Resources that those who come now may count on. */
@@ -386,7 +400,7 @@ function createResourcePoolClass(clock) {
     /** @param {Waiter} waiter */
     #refuseAborted(waiter) {
       this.#aborted++;
-      waiter.reject(/** @type {AbortSignal} */ (waiter.signal).reason);
+      waiter.reject(waiter.limits?.signal?.reason);
       this.#serve();
     }
 
@@ -399,7 +413,9 @@ function createResourcePoolClass(clock) {
         if (entry === undefined) {
           break;
         }
-        this.#checked(entry, this.#check(entry));
+        if (this.#check(entry)) {
+          this.#offer(entry);
+        }
       }
       this.#fill();
       if (this.#closed && this.#line.size === 0) {
@@ -409,49 +425,52 @@ function createResourcePoolClass(clock) {
     }
 
     /**
+     * Whether an entry is valid. One that is not is destroyed; one that cannot tell at once is offered when it can.
+     *
      * @param {Entry} entry
-     * @returns {boolean | Promise<boolean>}
      */
     #check(entry) {
       const { validate: wanted, validateAfter } = this.#options;
       if (wanted === undefined || (validateAfter > 0 && clock.now() - entry.since < validateAfter)) {
         return true;
       }
-      return this.#functions.validate(/** @type {R} */ (entry.resource));
-    }
-
-    /**
-     * @param {Entry} entry
-     * @param {boolean | Promise<boolean>} valid
-     */
-    #checked(entry, valid) {
-      if (valid === true) {
-        this.#offer(entry);
-      } else if (valid === false) {
-        this.#invalid++;
-        this.#retire(entry);
-      } else {
+      const resource = /** @type {R} */ (entry.resource);
+      const valid = this.#functions.validate(resource, (answer) => this.#checked(entry, answer));
+      if (valid === undefined) {
         this.#checking++;
-        void valid.then((answer) => this.#checkedLater(entry, answer));
+      } else if (!valid) {
+        this.#refuse(entry);
       }
+      return valid === true;
     }
 
     /**
      * @param {Entry} entry
      * @param {boolean} valid
      */
-    #checkedLater(entry, valid) {
+    #checked(entry, valid) {
       this.#checking--;
-      this.#checked(entry, valid);
+      if (valid) {
+        this.#offer(entry);
+      } else {
+        this.#refuse(entry);
+      }
       this.#serve();
+    }
+
+    /** @param {Entry} entry that is not valid */
+    #refuse(entry) {
+      this.#invalid++;
+      this.#retire(entry);
     }
 
     /** To whoever is the first in the line, else to the idle ones. @param {Entry} entry */
     #offer(entry) {
       const waiter = this.#line.shift();
       if (waiter !== undefined) {
-        const waited = clock.now() - waiter.since;
-        this.#lend(entry, waiter.asker);
+        const now = clock.now();
+        const waited = now - waiter.since;
+        this.#lend(entry, waiter.asker, now);
         this.#waited++;
         this.#waitTime += waited;
         if (waited > this.#longestWait) {
@@ -500,13 +519,12 @@ function createResourcePoolClass(clock) {
 
     /**
      * @param {Entry} entry that is lent
-     * @returns {Promise<void>} when it is destroyed; never rejected
+     * @param {() => void} done called when it is destroyed
      */
-    async #takeOut(entry) {
+    #takeOut(entry, done) {
       this.#back(entry);
-      const gone = this.#retire(entry);
+      this.#retire(entry, done);
       this.#serve();
-      await gone;
     }
 
     /** @param {Entry} entry that is lent */
@@ -520,22 +538,24 @@ function createResourcePoolClass(clock) {
       } else if (this.#options.reset === undefined) {
         this.#reuse(entry);
       } else {
-        this.#clean(entry, this.#functions.reset(/** @type {R} */ (entry.resource)));
+        const resource = /** @type {R} */ (entry.resource);
+        const clean = this.#functions.reset(resource, (answer) => this.#cleaned(entry, answer));
+        if (clean !== undefined) {
+          this.#cleaned(entry, clean);
+        }
       }
     }
 
     /**
-     * @param {Entry} entry that comes back
-     * @param {boolean | Promise<boolean>} reset
+     * @param {Entry} entry that came back
+     * @param {boolean} well whether it was reset
      */
-    #clean(entry, reset) {
-      if (reset === true) {
+    #cleaned(entry, well) {
+      if (well) {
         this.#reuse(entry);
-      } else if (reset === false) {
+      } else {
         this.#retire(entry);
         this.#serve();
-      } else {
-        void reset.then((answer) => this.#clean(entry, answer));
       }
     }
 
@@ -588,34 +608,22 @@ function createResourcePoolClass(clock) {
     #spawn() {
       const round = this.#backoff.begin();
       this.#creating++;
-      try {
-        const made = this.#functions.create((late) => this.#destroyLate(late));
-        if (isThenable(made)) {
-          /** @type {Promise<R>} */ (made).then(
-            (resource) => this.#madeLater(resource),
-            (cause) => this.#notMadeLater(cause, round),
-          );
-        } else {
-          this.#made(/** @type {R} */ (made));
-        }
-      } catch (cause) {
-        this.#notMade(cause, round);
-      }
-    }
-
-    /** @param {R} resource */
-    #madeLater(resource) {
-      this.#made(resource);
-      this.#serve();
-    }
-
-    /**
-     * @param {unknown} cause
-     * @param {number} round
-     */
-    #notMadeLater(cause, round) {
-      this.#notMade(cause, round);
-      this.#serve();
+      let later = false;
+      this.#functions.create(
+        (failed, outcome) => {
+          if (failed) {
+            this.#notMade(outcome, round);
+          } else {
+            this.#made(outcome);
+          }
+          if (later) {
+            // Else whoever had it made goes on to look at those who wait.
+            this.#serve();
+          }
+        },
+        (late) => this.#destroyLate(late),
+      );
+      later = true;
     }
 
     /** @param {R} resource */
@@ -655,41 +663,39 @@ function createResourcePoolClass(clock) {
     /** It came when nobody counted on it any more. @param {R} resource */
     #destroyLate(resource) {
       this.#created++;
-      void this.#end(resource);
+      this.#end(resource);
+      this.#serve();
     }
 
     /**
      * @param {Entry} entry that is neither idle nor lent
-     * @returns {Promise<void> | undefined} when it is destroyed, undefined if it is; never rejected
+     * @param {() => void} [done] called when it is destroyed
      */
-    #retire(entry) {
+    #retire(entry, done) {
       entry.state = GONE;
       this.#entries.delete(entry);
-      return this.#end(/** @type {R} */ (entry.resource));
+      this.#end(/** @type {R} */ (entry.resource), done);
     }
 
     /**
      * @param {R} resource
-     * @returns {Promise<void> | undefined}
+     * @param {() => void} [done] called when it is destroyed
      */
-    #end(resource) {
+    #end(resource, done) {
       if (channels.destroy.hasSubscribers) {
         channels.destroy.publish({ pool: this, resource });
       }
       this.#destroying++;
-      const ended = this.#functions.destroy(resource);
-      if (typeof ended === 'boolean') {
+      const well = this.#functions.destroy(resource, (answer) => {
+        this.#ended(answer);
+        done?.();
+        this.#serve();
+      });
+      if (well !== undefined) {
         // Whoever called looks at those who wait, when it is done with the entries.
-        this.#ended(ended);
-        return undefined;
+        this.#ended(well);
+        done?.();
       }
-      return ended.then((answer) => this.#endedLater(answer));
-    }
-
-    /** @param {boolean} well */
-    #endedLater(well) {
-      this.#ended(well);
-      this.#serve();
     }
 
     /** @param {boolean} well */
@@ -767,12 +773,11 @@ function createResourcePoolClass(clock) {
       this.#stop();
       const gone = this.#conditions.hold(() => this.#total() === 0 && this.#line.size === 0);
       try {
-        await deadline(clock, limit, gone, () => {
-          const holders = this.holders();
-          return Object.assign(error('ERR_HEAPWISE_RESOURCE_DRAIN', limit, this.stats(), named(holders)), {
-            holders,
-          });
-        });
+        await within(clock, limit, gone, 'drain');
+      } catch {
+        const holders = this.holders();
+        const refusal = error('ERR_HEAPWISE_RESOURCE_DRAIN', limit, this.stats(), named(holders));
+        throw Object.assign(refusal, { holders });
       } finally {
         this.#refuseAll();
       }

@@ -1,9 +1,14 @@
 'use strict';
 
 const { AsyncResource } = require('node:async_hooks');
-const { error } = require('../errors.js');
 const { isThenable } = require('../thenable.js');
-const { deadline } = require('./deadline.js');
+const { TimeLimit } = require('./time-limit.js');
+
+/**
+ * Gets the answer of a function that did not answer at once; false too if it failed or took too long.
+ *
+ * @typedef {(well: boolean) => void} Later
+ */
 
 /**
  * The functions that the user gave a pool, each called with its time limit.
@@ -15,9 +20,12 @@ const { deadline } = require('./deadline.js');
  */
 class UserFunctions {
   #context = new AsyncResource('HeapwiseResourcePool');
-  #clock;
   #options;
   #onError;
+  #createLimit;
+  #validateLimit;
+  #resetLimit;
+  #destroyLimit;
 
   /**
    * @param {import('./resource-pool.js').PoolClock} clock
@@ -25,67 +33,82 @@ class UserFunctions {
    * @param {(step: string, cause: unknown) => void} onError told of failures of which nobody else is told
    */
   constructor(clock, options, onError) {
-    this.#clock = clock;
     this.#options = options;
     this.#onError = onError;
+    this.#createLimit = new TimeLimit(clock, options.createTimeout);
+    this.#validateLimit = new TimeLimit(clock, options.validateTimeout);
+    this.#resetLimit = new TimeLimit(clock, options.resetTimeout);
+    this.#destroyLimit = new TimeLimit(clock, options.destroyTimeout);
   }
 
   /**
+   * @param {(failed: boolean, outcome: any) => void} settled gets the resource, or why there is none; at once or later
    * @param {(resource: R) => void} onLate gets a resource that comes when its time is over
-   * @returns {R | Promise<R>} throws what `create` throws
    */
-  create(onLate) {
-    const { create, createTimeout } = this.#options;
-    const made = this.#context.runInAsyncScope(create);
-    return isThenable(made)
-      ? deadline(this.#clock, createTimeout, made, () => tooLate('create'), onLate)
-      : made;
+  create(settled, onLate) {
+    let made;
+    try {
+      made = this.#context.runInAsyncScope(this.#options.create);
+      if (isThenable(made)) {
+        this.#createLimit.watch(made, 'create', settled, onLate);
+        return;
+      }
+    } catch (cause) {
+      settled(true, cause);
+      return;
+    }
+    settled(false, made);
   }
 
   /**
    * @param {R} resource
-   * @returns {boolean | Promise<boolean>} false if it fails or takes too long
+   * @param {Later} later
+   * @returns {boolean | undefined} undefined if `later` will be told
    */
-  validate(resource) {
-    const { validate, validateTimeout } = this.#options;
-    return this.#answer('validate', validate, validateTimeout, resource, Boolean);
+  validate(resource, later) {
+    return this.#answer('validate', this.#options.validate, this.#validateLimit, resource, Boolean, later);
   }
 
   /**
    * @param {R} resource
-   * @returns {boolean | Promise<boolean>} false if it fails or takes too long
+   * @param {Later} later
+   * @returns {boolean | undefined}
    */
-  reset(resource) {
-    const { reset, resetTimeout } = this.#options;
-    return this.#answer('reset', reset, resetTimeout, resource, done);
+  reset(resource, later) {
+    return this.#answer('reset', this.#options.reset, this.#resetLimit, resource, done, later);
   }
 
   /**
    * @param {R} resource
-   * @returns {boolean | Promise<boolean>} false if it fails or takes too long
+   * @param {Later} later
+   * @returns {boolean | undefined}
    */
-  destroy(resource) {
-    const { destroy, destroyTimeout } = this.#options;
-    return destroy === undefined || this.#answer('destroy', destroy, destroyTimeout, resource, done);
+  destroy(resource, later) {
+    const { destroy } = this.#options;
+    return destroy === undefined
+      ? true
+      : this.#answer('destroy', destroy, this.#destroyLimit, resource, done, later);
   }
 
   /**
    * @param {string} step
    * @param {any} call
-   * @param {number} limit
+   * @param {TimeLimit} limit
    * @param {R} resource
    * @param {(value: any) => boolean} meaning of what it returns
-   * @returns {boolean | Promise<boolean>}
+   * @param {Later} later
+   * @returns {boolean | undefined}
    */
-  #answer(step, call, limit, resource, meaning) {
+  #answer(step, call, limit, resource, meaning, later) {
     try {
       const given = this.#context.runInAsyncScope(call, undefined, resource);
       if (!isThenable(given)) {
         return meaning(given);
       }
-      return deadline(this.#clock, limit, given, () => tooLate(step)).then(meaning, (cause) =>
-        this.#failed(step, cause),
+      limit.watch(given, step, (failed, outcome) =>
+        later(failed ? this.#failed(step, outcome) : meaning(outcome)),
       );
+      return undefined;
     } catch (cause) {
       return this.#failed(step, cause);
     }
@@ -105,9 +128,4 @@ function done() {
   return true;
 }
 
-/** @param {string} step */
-function tooLate(step) {
-  return error('ERR_HEAPWISE_RESOURCE_SLOW', step);
-}
-
-module.exports = { UserFunctions, tooLate };
+module.exports = { UserFunctions };

@@ -13,7 +13,25 @@ class Equals extends LinkedList {
   }
 }
 
-/** Somebody who waits for a resource. */
+function nothing() {}
+
+/** @type {(resource: any) => void} */
+let resolveLast = nothing;
+/** @type {(reason: unknown) => void} */
+let rejectLast = nothing;
+
+/**
+ * Makes a promise's functions known to who makes the promise. It captures nothing, so it need not be made anew for each.
+ *
+ * @param {(resource: any) => void} resolve
+ * @param {(reason: unknown) => void} reject
+ */
+function executor(resolve, reject) {
+  resolveLast = resolve;
+  rejectLast = reject;
+}
+
+/** Somebody who waits for a resource. Thousands may: it has no more fields than it needs. */
 class Waiter {
   /** @type {Waiter | undefined} */
   previous = undefined;
@@ -21,28 +39,30 @@ class Waiter {
   next = undefined;
   /** The list that it stands in. @type {Equals | undefined} */
   list = undefined;
-  /** Its own timer, if it does not wait as long as most. @type {any} */
-  timer = undefined;
-  /** @type {AbortSignal | undefined} */
-  signal = undefined;
-  /** Listens to the signal. @type {(() => void) | undefined} */
-  onAbort = undefined;
+  /**
+   * What ends its wait besides the time that most wait.
+   *
+   * @type {{ timer: any, signal: AbortSignal | undefined, onAbort: (() => void) | undefined } | undefined}
+   */
+  limits = undefined;
 
   /**
-   * @param {(resource: any) => void} resolve
-   * @param {(reason: unknown) => void} reject
    * @param {number} since
    * @param {number} timeout Infinity for none
    * @param {import('./entry.js').Asker | undefined} asker
    * @param {boolean} wantsEntry whether it is given the entry, not the resource
    */
-  constructor(resolve, reject, since, timeout, asker, wantsEntry) {
-    this.resolve = resolve;
-    this.reject = reject;
+  constructor(since, timeout, asker, wantsEntry) {
     this.since = since;
     this.timeout = timeout;
     this.asker = asker;
     this.wantsEntry = wantsEntry;
+    this.promise = new Promise(executor);
+    this.resolve = resolveLast;
+    this.reject = rejectLast;
+    // They would keep alive what the last promise is fulfilled with.
+    resolveLast = nothing;
+    rejectLast = nothing;
   }
 }
 
@@ -57,8 +77,10 @@ class WaitingLine {
   #usual;
   #onLate;
   #onAborted;
-  /** In the order in which they are served. That of priority 0, which most have, stays. */
-  #lists = [new Equals(0)];
+  /** Of those of priority 0, which most have. */
+  #usualList = new Equals(0);
+  /** In the order in which they are served. */
+  #lists = [this.#usualList];
   /** @type {any} */
   #timer;
   size = 0;
@@ -81,7 +103,10 @@ class WaitingLine {
    * @param {number} priority the greater, the sooner it is served
    */
   push(waiter, priority) {
-    const list = this.#lists.find((each) => each.priority === priority) ?? this.#open(priority);
+    const list =
+      priority === 0
+        ? this.#usualList
+        : (this.#lists.find((each) => each.priority === priority) ?? this.#open(priority));
     waiter.list = list;
     list.push(waiter);
     this.size++;
@@ -95,23 +120,25 @@ class WaitingLine {
    */
   limit(waiter, signal) {
     const { timeout } = waiter;
-    if (timeout === this.#usual) {
-      if (timeout !== Infinity && this.#timer === undefined) {
-        this.#timer = this.#clock.setTimeout(() => this.#expire(), timeout);
-      }
-    } else if (timeout !== Infinity) {
-      waiter.timer = this.#clock.setTimeout(() => {
+    let timer;
+    let onAbort;
+    if (timeout !== Infinity && timeout !== this.#usual) {
+      timer = this.#clock.setTimeout(() => {
         this.remove(waiter);
         this.#onLate(waiter);
       }, timeout);
+    } else if (timeout !== Infinity && this.#timer === undefined) {
+      this.#timer = this.#clock.setTimeout(() => this.#expire(), timeout);
     }
     if (signal !== undefined) {
-      waiter.signal = signal;
-      waiter.onAbort = () => {
+      onAbort = () => {
         this.remove(waiter);
         this.#onAborted(waiter);
       };
-      signal.addEventListener('abort', waiter.onAbort, { once: true });
+      signal.addEventListener('abort', onAbort, { once: true });
+    }
+    if (timer !== undefined || signal !== undefined) {
+      waiter.limits = { timer, signal, onAbort };
     }
   }
 
@@ -135,11 +162,12 @@ class WaitingLine {
     if (list.size === 0 && list.priority !== 0) {
       this.#lists.splice(this.#lists.indexOf(list), 1);
     }
-    if (waiter.timer !== undefined) {
-      this.#clock.clearTimeout(waiter.timer);
-    }
-    if (waiter.onAbort !== undefined) {
-      waiter.signal?.removeEventListener('abort', waiter.onAbort);
+    if (waiter.limits !== undefined) {
+      const { timer, signal, onAbort } = waiter.limits;
+      this.#clock.clearTimeout(timer);
+      if (onAbort !== undefined) {
+        signal?.removeEventListener('abort', onAbort);
+      }
     }
   }
 
