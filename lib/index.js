@@ -9,9 +9,9 @@ const { createGcSource } = require('./gc.js');
 const { createHistogramClass } = require('./histogram.js');
 const { createLeakDetectorClass } = require('./leak-detector.js');
 const { createMonitorClass } = require('./monitor/monitor.js');
-const { ObjectPool } = require('./object-pool.js');
 const { createResourcePoolClass } = require('./resource-pool/resource-pool.js');
 const { unrefTimers } = require('./resource-pool/timers.js');
+const { ObjectPool } = require('./object-pool/object-pool.js');
 
 const clock = createClock(binding, performance);
 const gc = createGcSource(binding);

@@ -1,38 +1,10 @@
 'use strict';
 
-const { Borrowed } = require('./borrowed.js');
-const { describe, error } = require('./errors.js');
-const validate = require('./validate.js');
-
-class Mark extends Borrowed {
-  /**
-   * A small integer: twice the number of the pool, plus one while the object is lent. An integer needs no write
-   * barrier, a reference to the pool would.
-   */
-  #state = 0;
-
-  /** @param {object} object */
-  static has(object) {
-    return #state in object;
-  }
-
-  /** @param {any} object */
-  static get(object) {
-    return object.#state;
-  }
-
-  /**
-   * @param {any} object
-   * @param {number} state
-   */
-  static set(object, state) {
-    object.#state = state;
-  }
-}
-
-/** Mark of an object that no pool holds any more; pools are numbered from 1. */
-const DROPPED = 0;
-let pools = 0;
+const { describe, error } = require('../errors.js');
+const { isThenable } = require('../thenable.js');
+const validate = require('../validate.js');
+const { Lease } = require('./lease.js');
+const { DROPPED, Mark, nextMarks } = require('./mark.js');
 
 const OPTIONS = ['max', 'min', 'reset'];
 
@@ -67,7 +39,7 @@ class ObjectPool {
 
   /**
    * @param {() => T} create
-   * @param {import('..').ObjectPoolOptions<T>} [options]
+   * @param {import('../..').ObjectPoolOptions<T>} [options]
    */
   constructor(create, options) {
     this.#create = validate.fn(create, 'create');
@@ -85,7 +57,7 @@ class ObjectPool {
       max: Math.min(this.#max, 2 ** 30),
       integer: true,
     });
-    this.#idleMark = ++pools * 2;
+    this.#idleMark = nextMarks();
     this.#lentMark = this.#idleMark + 1;
     for (let i = 0; i < min; i++) {
       this.#items[this.#idle++] = this.#make(this.#idleMark);
@@ -188,7 +160,7 @@ class ObjectPool {
     return before - this.#idle;
   }
 
-  /** @returns {import('..').ObjectPoolStats} */
+  /** @returns {import('../..').ObjectPoolStats} */
   stats() {
     const borrowed = this.#acquired - this.#released;
     return {
@@ -293,48 +265,6 @@ class ObjectPool {
     const twice = state === this.#idleMark || state === DROPPED;
     return error(twice ? 'ERR_HEAPWISE_POOL_DOUBLE_RELEASE' : 'ERR_HEAPWISE_POOL_FOREIGN_OBJECT');
   }
-}
-
-/**
- * A lent object with an owner, for `using`.
- *
- * @template {object} T
- */
-class Lease {
-  /** @type {ObjectPool<T> | undefined} */
-  #pool;
-
-  /**
-   * @param {ObjectPool<T>} pool
-   * @param {T} value
-   */
-  constructor(pool, value) {
-    this.#pool = pool;
-    this.value = value;
-  }
-
-  release() {
-    const pool = this.#pool;
-    this.#pool = undefined;
-    pool?.release(this.value);
-  }
-
-  [Symbol.dispose]() {
-    this.release();
-  }
-}
-
-/**
- * Whether a value is to be waited for, as `await` sees it.
- *
- * @param {any} value
- */
-function isThenable(value) {
-  return (
-    value !== null &&
-    (typeof value === 'object' || typeof value === 'function') &&
-    typeof value.then === 'function'
-  );
 }
 
 module.exports = { ObjectPool };
