@@ -49,6 +49,10 @@ export type HeapwiseErrorCode =
   | 'ERR_HEAPWISE_POOL_EXHAUSTED'
   /** `create` returned a primitive, or an object that is in a pool already. `TypeError` */
   | 'ERR_HEAPWISE_POOL_INVALID_OBJECT'
+  /** A template holds something that cannot be copied; the message names where. `TypeError` */
+  | 'ERR_HEAPWISE_POOL_INVALID_TEMPLATE'
+  /** With `maxObjectBytes`: the size of an object is not a number >= 0, or is not known. `TypeError` */
+  | 'ERR_HEAPWISE_POOL_OBJECT_SIZE'
   /** The pool is closed. `Error` */
   | 'ERR_HEAPWISE_POOL_CLOSED'
   /** No resource came in time; `holders` has who had what. `Error` */
@@ -100,11 +104,13 @@ export interface HeapwiseError extends Error {
 export interface ObjectPoolOptions<T extends object> {
   /**
    * Brings an object back into its first state. Called by `release`, before anybody can get the object again. If it
-   * throws, the pool drops the object and `release` throws the same.
+   * throws, the pool drops the object and `release` throws the same. It should let go of what the object refers to, and
+   * must not `delete` properties: that makes an object slow for good.
    *
-   * @default undefined: objects go back as they are
+   * @default that of the template, see {@link ObjectPoolConstructor}; with a function none: objects go back as they are.
+   *   `false` means none in any case
    */
-  reset?: ((object: T) => void) | undefined;
+  reset?: ((object: T) => void) | false | undefined;
 
   /**
    * Most objects that exist at a time, lent and idle together. An integer >= 1, or `Infinity`.
@@ -114,17 +120,116 @@ export interface ObjectPoolOptions<T extends object> {
   max?: number | undefined;
 
   /**
-   * Objects to create at once, in the constructor. An integer from 0 to `max`, and to 2^30. The pool does not
-   * return to this number later: `trim` goes below it.
+   * Objects to create at once, in the constructor, and below which `trimOnGc` does not go. An integer from 0 to `max`,
+   * and to 2^30. The pool does not create objects to return to this number: `trim` goes below it.
    *
    * @default 0, which means that the first object is created by the first `acquire`
    */
   min?: number | undefined;
+
+  /**
+   * Most objects that are kept idle. What is released beyond that is dropped, without `reset`. An integer >= `min`, or
+   * `Infinity`.
+   *
+   * @default Infinity
+   */
+  maxIdle?: number | undefined;
+
+  /**
+   * Whether idle objects that are not needed are dropped: those that nobody needed from one major garbage collection to
+   * the next are marked, and those not needed until the one after it go, as in Go's `sync.Pool`. `min` objects stay.
+   *
+   * @default true. It costs nothing between collections, and no timer
+   */
+  trimOnGc?: boolean | undefined;
+
+  /**
+   * Largest object that is kept, in bytes: a larger one is dropped when it is released, without `reset`, and counted as
+   * `oversized`. One buffer that has grown to 10 MB should not stay for all the small ones. A number >= 0, or `Infinity`.
+   *
+   * Buffers, typed arrays, `DataView`s and `ArrayBuffer`s have their `byteLength`, arrays 8 bytes an element. For others,
+   * and for what these refer to, there is `sizeOf`; without it they are refused with `ERR_HEAPWISE_POOL_OBJECT_SIZE`, as
+   * a template by the constructor, from a function by `acquire`.
+   *
+   * @default Infinity, which means that nothing is measured
+   */
+  maxObjectBytes?: number | undefined;
+
+  /**
+   * The size of an object for `maxObjectBytes`, in bytes. Called by `release`. If it throws, or returns anything but a
+   * number >= 0, the pool drops the object and `release` throws.
+   *
+   * @default what `maxObjectBytes` says. Not called without `maxObjectBytes`
+   */
+  sizeOf?: ((object: T) => number) | undefined;
+
+  /**
+   * Whether `release` refuses objects that are not lent by this pool.
+   *
+   * - `'on'`: a double and a foreign release throw. The pool puts a private field on each object, which nobody can see.
+   * - `'off'`: nothing is looked at, and no field is put on. An object that is released twice is lent to two callers, a
+   *   foreign one is lent as if it were the pool's, and the counts are wrong from then on. Saves a small part of an
+   *   acquire: for code that is known to be right.
+   *
+   * @default 'on'
+   */
+  check?: 'on' | 'off' | undefined;
+
+  /**
+   * Which loans are watched, to find those that never come back. A loan that is watched costs some microseconds, for the
+   * stack of its `acquire`; the lent object is not kept alive. Cannot be had with `check: 'off'`.
+   *
+   * - `'off'`: none; costs nothing.
+   * - `'sampled'`: one in 128 on average, at random. For production: a place that leaks does it often.
+   * - `'all'`: every one.
+   *
+   * A loan is reported when it is older than `leakThreshold` (`held`), when its object is garbage-collected (`collected`),
+   * and when what was reported as held is released after all (`returned`). Of each place that acquires only the first of
+   * each kind is reported; `stats().leaked` counts all. Reports go to `onLeak` and to the channel
+   * `heapwise:object-pool:leak` of `node:diagnostics_channel`. With neither, a warning is emitted on `process`, with the
+   * code `HEAPWISE_POOL_LEAK`.
+   *
+   * @default 'off'
+   */
+  track?: 'off' | 'sampled' | 'all' | undefined;
+
+  /**
+   * For how many milliseconds a watched loan may last until it is reported. A number > 0, at most 2,147,483,647. All pools
+   * of a thread share one timer, which does not keep the process alive.
+   *
+   * @default 60_000
+   */
+  leakThreshold?: number | undefined;
+
+  /**
+   * Called with each report of a leak, later than what led to it and not within `release`. What it throws is an uncaught
+   * exception.
+   *
+   * @default undefined
+   */
+  onLeak?: ((report: LoanReport) => void) | undefined;
+}
+
+/** Something that was lent and did not come back in time. */
+export interface LoanReport {
+  /**
+   * `held`: lent for longer than the threshold. `collected`: nobody has the object any more, so it will never be released.
+   * `returned`: what was reported as held has been released now.
+   */
+  kind: 'held' | 'collected' | 'returned';
+  /** How long it has been lent, or was. Milliseconds. */
+  heldFor: number;
+  /** Where it was acquired, innermost frame first, as in an error's `stack` below its first line; 16 frames at most. */
+  stack: string;
+  /** The first frame of `stack`, by which loans are told apart. */
+  site: string;
+  /** Loans from that place that were held too long or collected, whichever this is about, until now. Count. */
+  count: number;
 }
 
 /** The figures of an {@link ObjectPool} at one moment. */
 export interface ObjectPoolStats {
-  /** Objects that exist, lent and idle. Count. */
+  /** Objects that exist: lent, idle, being created or reset. Count. */
   size: number;
   /** Objects lent now. Count. */
   borrowed: number;
@@ -140,8 +245,15 @@ export interface ObjectPoolStats {
   released: number;
   /** Objects created since the pool was made, those of `min` included. Count. */
   created: number;
-  /** Objects dropped since the pool was made: by `trim`, by `close`, or because `reset` threw. Count. */
+  /**
+   * Objects dropped since the pool was made: by `trim`, `trimOnGc` or `close`, above `maxIdle` or `maxObjectBytes`, because
+   * `reset` threw, or because they no longer fit the template. Count.
+   */
   discarded: number;
+  /** Those of the discarded that were larger than `maxObjectBytes`. Count. */
+  oversized: number;
+  /** Watched loans that were held for too long or whose object was collected; 0 without `track`. Count. */
+  leaked: number;
 }
 
 /** A lent object that goes back at the end of a `using` block. Made by {@link ObjectPool.lease}. */
@@ -173,23 +285,14 @@ export interface Lease<T extends object> {
  * const sum = pool.use((array) => fillAndSum(array));
  * ```
  */
-export class ObjectPool<T extends object> {
-  /**
-   * @param create makes one object or function, a new one each time. Must not return a promise: the pool would lend
-   *   the promise
-   * @throws {TypeError} `ERR_HEAPWISE_INVALID_ARG_TYPE`, `ERR_HEAPWISE_UNKNOWN_OPTION`; with `min` also
-   *   `ERR_HEAPWISE_POOL_INVALID_OBJECT`
-   * @throws {RangeError} `ERR_HEAPWISE_INVALID_ARG_VALUE`
-   */
-  constructor(create: () => T, options?: ObjectPoolOptions<T>);
-
+export interface ObjectPool<T extends object> {
   /**
    * Lends an object: the one released last, or a new one when none is idle. Whoever takes it gives it to `release`,
    * once.
    *
    * @throws {Error} `ERR_HEAPWISE_POOL_EXHAUSTED` when `max` objects are lent; `ERR_HEAPWISE_POOL_CLOSED`
-   * @throws {TypeError} `ERR_HEAPWISE_POOL_INVALID_OBJECT` when `create` returned no new object; and what `create`
-   *   throws
+   * @throws {TypeError} `ERR_HEAPWISE_POOL_INVALID_OBJECT` when `create` returned no new object;
+   *   `ERR_HEAPWISE_POOL_OBJECT_SIZE` when its size is not known but limited; and what `create` throws
    */
   acquire(): T;
 
@@ -197,8 +300,9 @@ export class ObjectPool<T extends object> {
    * Takes a lent object back. In a closed pool it is dropped, without `reset`.
    *
    * @throws {Error} `ERR_HEAPWISE_POOL_DOUBLE_RELEASE` when it is not lent (any more);
-   *   `ERR_HEAPWISE_POOL_FOREIGN_OBJECT` when it is not of this pool; and what `reset` throws, after which the object
-   *   is dropped
+   *   `ERR_HEAPWISE_POOL_FOREIGN_OBJECT` when it is not of this pool; and what `reset` and `sizeOf` throw, after which the
+   *   object is dropped
+   * @throws {TypeError} `ERR_HEAPWISE_POOL_OBJECT_SIZE` when `sizeOf` returned no size, after which it is dropped as well
    */
   release(object: T): void;
 
@@ -248,6 +352,75 @@ export class ObjectPool<T extends object> {
   /** As `close`. */
   [Symbol.dispose](): void;
 }
+
+/** What cannot be a template with its keys: it needs a function that creates it. */
+type NoShape =
+  | ((...args: any) => unknown)
+  | readonly unknown[]
+  | ArrayBufferView
+  | Date
+  | ReadonlyMap<unknown, unknown>
+  | ReadonlySet<unknown>
+  | PromiseLike<unknown>;
+
+/**
+ * Makes an {@link ObjectPool}, of what a function creates or of objects like a template. A template is read once, by the
+ * constructor; later changes of it have no effect. Unless `reset` is given, a released object is made what the template
+ * says, and dropped where that is not possible.
+ *
+ * @throws {TypeError} `ERR_HEAPWISE_INVALID_ARG_TYPE`, `ERR_HEAPWISE_UNKNOWN_OPTION`, `ERR_HEAPWISE_POOL_INVALID_TEMPLATE`,
+ *   `ERR_HEAPWISE_POOL_OBJECT_SIZE`; with `min` also `ERR_HEAPWISE_POOL_INVALID_OBJECT`, and what `create` throws
+ * @throws {RangeError} `ERR_HEAPWISE_INVALID_ARG_VALUE`
+ */
+export interface ObjectPoolConstructor {
+  /**
+   * Buffers with memory of their own.
+   *
+   * @param template their length in bytes, an integer >= 1: they are zeros, and filled with zeros when they are released.
+   *   Or a Buffer: they begin as copies of it, and it is copied into them when they are released. Either takes time in
+   *   proportion to the length; `reset: false` saves it where every borrower writes before reading
+   */
+  new (template: number | Buffer, options?: ObjectPoolOptions<Buffer>): ObjectPool<Buffer>;
+
+  /**
+   * Arrays, of whatever the borrowers put in.
+   *
+   * @param template `[length]`, with one integer from 1 to 33,554,432: arrays of that many zeros and without holes, which
+   *   get their length back and are filled with zeros when they are released. A place keeps the fastest representation
+   *   that all its values so far have fitted in: integers, then doubles, then anything.
+   *   Or `[]`: empty arrays, which are emptied when they are released; V8 frees their memory then, so that nothing is
+   *   gained over a new `[]`
+   */
+  new (
+    template: readonly [] | readonly [length: number],
+    options?: ObjectPoolOptions<any[]>,
+  ): ObjectPool<any[]>;
+
+  /**
+   * Plain objects with the keys of a template, in the same order, so that all have one hidden class.
+   *
+   * @param template its primitives and functions are taken as they are, plain objects and arrays in it are copied at every
+   *   depth. Anything else (instances of classes, Map, Buffer, accessors, symbols as keys) is refused.
+   *   When an object is released, each key gets its first value back, objects in it a new copy each time. An object with
+   *   keys more or less, in another order, or with another prototype is dropped; symbols as keys are not looked at. This
+   *   costs several times an acquire.
+   *   Or `{}`: when an object is released, its own keys get the value `undefined` and stay, for to delete them would make
+   *   the object slow; so the next borrower sees them. One with more than 64 keys is dropped. To use objects as maps, pool
+   *   `Map`s with a `reset` that clears them
+   */
+  new <T extends object>(
+    template: T & (T extends NoShape ? never : unknown),
+    options?: ObjectPoolOptions<T>,
+  ): ObjectPool<T>;
+
+  /**
+   * @param create makes one object or function, a new one each time. Must not return a promise: the pool would lend
+   *   the promise. A class is no such function: `() => new Parser()`
+   */
+  new <T extends object>(create: () => T, options?: ObjectPoolOptions<T>): ObjectPool<T>;
+}
+
+export const ObjectPool: ObjectPoolConstructor;
 
 // ---------------------------------------------------------------------------------------------- ResourcePool
 

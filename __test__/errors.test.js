@@ -23,6 +23,8 @@ const CONTRACT = {
   ERR_HEAPWISE_POOL_FOREIGN_OBJECT: [Error],
   ERR_HEAPWISE_POOL_EXHAUSTED: [Error, 5],
   ERR_HEAPWISE_POOL_INVALID_OBJECT: [TypeError, 'null, which is not an object'],
+  ERR_HEAPWISE_POOL_INVALID_TEMPLATE: [TypeError, 'template.at', 'no plain object'],
+  ERR_HEAPWISE_POOL_OBJECT_SIZE: [TypeError, NaN],
   ERR_HEAPWISE_POOL_CLOSED: [Error],
   ERR_HEAPWISE_RESOURCE_TIMEOUT: [
     Error,

@@ -3,7 +3,7 @@
 const assert = require('node:assert/strict');
 const { describe, test } = require('node:test');
 const { ObjectPool } = require('..');
-const { NOT_FUNCTIONS, NOT_NUMBERS, NOT_OBJECTS, assertCode } = require('./helper.js');
+const { NOT_BOOLEANS, NOT_FUNCTIONS, NOT_NUMBERS, NOT_OBJECTS, assertCode } = require('./helper.js');
 
 const TYPE = 'ERR_HEAPWISE_INVALID_ARG_TYPE';
 const VALUE = 'ERR_HEAPWISE_INVALID_ARG_VALUE';
@@ -12,6 +12,8 @@ const DOUBLE = 'ERR_HEAPWISE_POOL_DOUBLE_RELEASE';
 const FOREIGN = 'ERR_HEAPWISE_POOL_FOREIGN_OBJECT';
 const INVALID = 'ERR_HEAPWISE_POOL_INVALID_OBJECT';
 const CLOSED = 'ERR_HEAPWISE_POOL_CLOSED';
+const TEMPLATE = 'ERR_HEAPWISE_POOL_INVALID_TEMPLATE';
+const SIZE = 'ERR_HEAPWISE_POOL_OBJECT_SIZE';
 
 const PRIMITIVES = [undefined, null, true, 0, NaN, 5n, '', 'text', Symbol('key')];
 
@@ -25,12 +27,70 @@ function untouched(pool, misuse) {
 }
 
 describe('the constructor of ObjectPool', () => {
-  test('without a function to create objects is refused', () => {
-    for (const wrong of NOT_FUNCTIONS) {
-      const { message } = assertCode(() => new ObjectPool(wrong), TYPE, TypeError, wrong);
-      assert.match(message, /^"create" must be a function/);
+  test('with nothing to make objects from is refused', () => {
+    const wrong = [undefined, null, true, 1n, '', 'name', Symbol('key')];
+    for (const each of [...wrong, new Date(), new Map(), new Uint8Array(4), new (class A {})()]) {
+      const { message } = assertCode(() => new ObjectPool(each), TYPE, TypeError, each);
+      assert.match(message, /^"template" must be a function, a plain object, /);
     }
+    assertCode(() => new ObjectPool(), TYPE, TypeError);
     assert.throws(() => ObjectPool(create), TypeError);
+  });
+
+  test('with a number of bytes that no buffer can have is refused', () => {
+    for (const bytes of [0, -1, 1.5, NaN, Infinity, Number.MAX_VALUE]) {
+      assertCode(() => new ObjectPool(bytes), VALUE, RangeError, bytes);
+    }
+  });
+
+  test('with an array that is neither [] nor [length] is refused', () => {
+    for (const array of [
+      [1, 2],
+      [0, 0, 0],
+    ]) {
+      const { message } = assertCode(() => new ObjectPool(array), VALUE, RangeError, array);
+      assert.match(message, /\[\] or \[length\]/);
+    }
+    for (const length of [0, -1, 1.5, NaN, Infinity, 2 ** 25 + 1]) {
+      assertCode(() => new ObjectPool([length]), VALUE, RangeError, length);
+    }
+    for (const length of [undefined, '5', {}, null]) {
+      assertCode(() => new ObjectPool([length]), TYPE, TypeError, length);
+    }
+  });
+
+  test('with a template that holds what cannot be copied is refused, and says where', () => {
+    const cyclic = { a: { b: null } };
+    cyclic.a.b = cyclic;
+    const sparse = [1];
+    sparse[2] = 3;
+    const refused = [
+      [{ map: new Map() }, 'template.map'],
+      [{ a: { b: [1, { date: new Date() }] } }, 'template.a.b[1].date'],
+      [{ buffer: Buffer.alloc(4) }, 'template.buffer'],
+      [{ a: new (class A {})() }, 'template.a'],
+      [{ a: Object.create(null) }, 'template.a'],
+      [{ a: Object.create({ inherited: 1 }) }, 'template.a'],
+      [cyclic, 'template.a.b'],
+      [{ list: sparse }, 'template.list'],
+      [{ list: Object.assign([1], { name: 'x' }) }, 'template.list'],
+      [
+        {
+          get a() {
+            return assert.fail('called');
+          },
+        },
+        'template.a',
+      ],
+      [Object.defineProperty({ a: 1 }, 'b', { value: 2 }), 'template.b'],
+      [{ [Symbol('key')]: 1 }, 'template.Symbol(key)'],
+      [JSON.parse('{ "a": { "__proto__": { "admin": true } } }'), 'template.a.__proto__'],
+    ];
+    for (const [template, path] of refused) {
+      const { message } = assertCode(() => new ObjectPool(template), TEMPLATE, TypeError, path);
+      assert.ok(message.startsWith(`"${path}" cannot be copied, being `), message);
+      assert.match(message, /pass a function/);
+    }
   });
 
   test('with options that are no object, or that have an unknown name, is refused', () => {
@@ -41,11 +101,75 @@ describe('the constructor of ObjectPool', () => {
     assert.match(message, /"rest" of ObjectPool; did you mean "reset"/);
   });
 
-  test('with a reset that is no function is refused', () => {
-    for (const wrong of NOT_FUNCTIONS.slice(1)) {
-      const { message } = assertCode(() => new ObjectPool(create, { reset: wrong }), TYPE, TypeError, wrong);
-      assert.match(message, /"reset"/);
+  test('with a reset, sizeOf or onLeak that is no function is refused', () => {
+    for (const name of ['reset', 'sizeOf', 'onLeak']) {
+      for (const wrong of NOT_FUNCTIONS.slice(1)) {
+        const { message } = assertCode(
+          () => new ObjectPool(create, { [name]: wrong }),
+          TYPE,
+          TypeError,
+          wrong,
+        );
+        assert.ok(message.startsWith(`"${name}" `), message);
+      }
     }
+    assertCode(() => new ObjectPool(create, { sizeOf: false }), TYPE, TypeError);
+  });
+
+  test('with a check, a track or a trimOnGc that does not exist is refused', () => {
+    for (const wrong of [true, false, null, 'ON', '', 'sometimes', ['on']]) {
+      for (const name of ['check', 'track']) {
+        const { message } = assertCode(
+          () => new ObjectPool(create, { [name]: wrong }),
+          VALUE,
+          RangeError,
+          wrong,
+        );
+        assert.ok(message.startsWith(`"${name}" must be '`), message);
+      }
+    }
+    for (const wrong of NOT_BOOLEANS) {
+      assertCode(() => new ObjectPool(create, { trimOnGc: wrong }), TYPE, TypeError, wrong);
+    }
+  });
+
+  test('with tracking and without the check that it needs is refused', () => {
+    for (const track of ['sampled', 'all']) {
+      assertCode(() => new ObjectPool(create, { track, check: 'off' }), VALUE, RangeError);
+    }
+    assert.ok(new ObjectPool(create, { track: 'off', check: 'off' }).acquire());
+  });
+
+  test('with a maxIdle, maxObjectBytes or leakThreshold that cannot be is refused', () => {
+    for (const name of ['maxIdle', 'maxObjectBytes', 'leakThreshold']) {
+      for (const wrong of NOT_NUMBERS) {
+        assertCode(() => new ObjectPool(create, { [name]: wrong }), TYPE, TypeError, wrong);
+      }
+      for (const wrong of [NaN, -1, -Infinity]) {
+        assertCode(() => new ObjectPool(create, { [name]: wrong }), VALUE, RangeError, wrong);
+      }
+    }
+    assertCode(() => new ObjectPool(create, { maxIdle: 1.5 }), VALUE, RangeError);
+    assertCode(() => new ObjectPool(create, { maxIdle: 2, min: 3 }), VALUE, RangeError);
+    for (const wrong of [0, Infinity, 2 ** 31]) {
+      assertCode(() => new ObjectPool(create, { leakThreshold: wrong }), VALUE, RangeError, wrong);
+    }
+  });
+
+  test('with a limit in bytes for what has no bytes is refused, unless it is told the size', () => {
+    for (const template of [{}, { x: 0 }]) {
+      const { message } = assertCode(
+        () => new ObjectPool(template, { maxObjectBytes: 100 }),
+        SIZE,
+        TypeError,
+        template,
+      );
+      assert.match(message, /pass "sizeOf"/);
+      assert.ok(new ObjectPool(template, { maxObjectBytes: 100, sizeOf: () => 1 }).acquire());
+    }
+    const pool = new ObjectPool(() => new Map(), { maxObjectBytes: 100 });
+    untouched(pool, () => assertCode(() => pool.acquire(), SIZE, TypeError));
+    assertCode(() => new ObjectPool(() => new Map(), { maxObjectBytes: 100, min: 1 }), SIZE, TypeError);
   });
 
   test('with a max or min that no pool can have is refused', () => {

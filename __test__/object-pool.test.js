@@ -547,6 +547,8 @@ describe('stats of an ObjectPool', () => {
       released: 0,
       created: 2,
       discarded: 0,
+      oversized: 0,
+      leaked: 0,
     });
     stats.borrowed = 99;
     assert.equal(pool.stats().borrowed, 1);
@@ -610,6 +612,8 @@ describe('ObjectPool against a naive model', () => {
         released: this.released,
         created: this.created,
         discarded: this.dropped.length,
+        oversized: 0,
+        leaked: 0,
       };
     }
   }

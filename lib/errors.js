@@ -37,6 +37,16 @@ const table = {
     base: TypeError,
     message: (reason) => `The pool's create function returned ${reason}`,
   },
+  ERR_HEAPWISE_POOL_INVALID_TEMPLATE: {
+    base: TypeError,
+    message: (path, what) =>
+      `"${path}" cannot be copied, being ${what}; pass a function that creates the objects`,
+  },
+  ERR_HEAPWISE_POOL_OBJECT_SIZE: {
+    base: TypeError,
+    message: (got) =>
+      `The size of an object must be a non-negative number, got ${describe(got)}; pass "sizeOf"`,
+  },
   ERR_HEAPWISE_POOL_CLOSED: { base: Error, message: () => 'The pool is closed' },
   ERR_HEAPWISE_RESOURCE_TIMEOUT: {
     base: Error,

@@ -1,26 +1,36 @@
 import { describe, expect, test } from 'tstyche';
-import { type Lease, ObjectPool, type ObjectPoolOptions, type ObjectPoolStats } from '../..';
+import { type Lease, type LoanReport, ObjectPool, type ObjectPoolOptions, type ObjectPoolStats } from '../..';
 
 const pool = new ObjectPool(() => new Float64Array(16));
 
 describe('wrong use is refused', () => {
   test('a misspelt option', () => {
     expect(new ObjectPool(() => ({}), { maximum: 5 })).type.toRaiseError("'maximum' does not exist in type");
+    expect<ObjectPoolOptions<object>>().type.not.toBeAssignableFrom({ trimOnGC: true });
   });
 
   test('an option of the wrong type', () => {
     expect(new ObjectPool(() => ({}), { max: '5' })).type.toRaiseError(
       "'string' is not assignable to type 'number'",
     );
-    expect(new ObjectPool(() => ({}), { reset: true })).type.toRaiseError(
-      "'boolean' is not assignable to type",
-    );
+    expect(new ObjectPool(() => ({}), { reset: true })).type.toRaiseError("'true' is not assignable to type");
   });
 
-  test('no create function, or one that makes primitives', () => {
+  test('no template, or a function that makes primitives', () => {
     expect(ObjectPool).type.not.toBeConstructableWith();
-    expect(ObjectPool).type.not.toBeConstructableWith({ max: 5 });
+    expect(ObjectPool).type.not.toBeConstructableWith('text');
+    expect(ObjectPool).type.not.toBeConstructableWith(null);
     expect(new ObjectPool(() => 5)).type.toRaiseError("'number' is not assignable to type 'object'");
+  });
+
+  test('a template that needs a function to be made', () => {
+    expect(ObjectPool).type.not.toBeConstructableWith([1, 2]);
+    expect(ObjectPool).type.not.toBeConstructableWith(['text']);
+    expect(ObjectPool).type.not.toBeConstructableWith(new Map<string, number>());
+    expect(ObjectPool).type.not.toBeConstructableWith(new Set<string>());
+    expect(ObjectPool).type.not.toBeConstructableWith(new Date());
+    expect(ObjectPool).type.not.toBeConstructableWith(new Float64Array(5));
+    expect(ObjectPool).type.not.toBeConstructableWith(Promise.resolve({}));
   });
 
   test('a reset for other objects', () => {
@@ -49,6 +59,46 @@ test('the type of the objects comes from create', () => {
   expect(dates).type.toBe<ObjectPool<Date>>();
 });
 
+test('the type of the objects comes from a template', () => {
+  expect(new ObjectPool(1024)).type.toBe<ObjectPool<Buffer>>();
+  expect(new ObjectPool(Buffer.from('text'))).type.toBe<ObjectPool<Buffer>>();
+  expect(new ObjectPool([])).type.toBe<ObjectPool<any[]>>();
+  expect(new ObjectPool([1000])).type.toBe<ObjectPool<any[]>>();
+  expect(new ObjectPool({ x: 0, name: '' })).type.toBe<ObjectPool<{ x: number; name: string }>>();
+  expect(new ObjectPool({ x: 0 }, { max: 5 }).acquire()).type.toBe<{ x: number }>();
+  interface Job {
+    id: number;
+    done: (() => void) | null;
+  }
+  const job: Job = { id: 0, done: null };
+  expect(new ObjectPool(job)).type.toBe<ObjectPool<Job>>();
+  expect(new ObjectPool<Job>({ id: 0, done: null })).type.toBe<ObjectPool<Job>>();
+  expect(new ObjectPool<Job>(() => ({ id: 0, done: null }))).type.toBe<ObjectPool<Job>>();
+  const points = new ObjectPool({ x: 0 }, { reset: (object) => expect(object).type.toBe<{ x: number }>() });
+  expect(points).type.toBe<ObjectPool<{ x: number }>>();
+  expect(ObjectPool).type.toBeConstructableWith(64, { sizeOf: (buffer: Buffer) => buffer.length });
+});
+
+test('a class can extend it', () => {
+  class Jobs extends ObjectPool<Date> {
+    constructor() {
+      super(() => new Date());
+    }
+  }
+  expect(new Jobs().acquire()).type.toBe<Date>();
+});
+
+test('reports of leaks', () => {
+  const dates = new ObjectPool(() => new Date(), {
+    track: 'sampled',
+    leakThreshold: 1000,
+    onLeak: (report) => expect(report).type.toBe<LoanReport>(),
+  });
+  expect(dates).type.toBe<ObjectPool<Date>>();
+  expect<LoanReport['kind']>().type.toBe<'held' | 'collected' | 'returned'>();
+  expect<ObjectPoolOptions<Date>>().type.not.toBeAssignableFrom({ track: true });
+});
+
 test('all options may be left out or undefined', () => {
   expect(ObjectPool).type.toBeConstructableWith(() => ({}));
   expect(ObjectPool).type.toBeConstructableWith(() => ({}), {});
@@ -56,7 +106,16 @@ test('all options may be left out or undefined', () => {
     reset: undefined,
     max: undefined,
     min: undefined,
+    maxIdle: undefined,
+    trimOnGc: undefined,
+    maxObjectBytes: undefined,
+    sizeOf: undefined,
+    check: undefined,
+    track: undefined,
+    leakThreshold: undefined,
+    onLeak: undefined,
   });
+  expect(ObjectPool).type.toBeConstructableWith(() => ({}), { reset: false });
 });
 
 test('use returns what its function returns', () => {
