@@ -1,11 +1,13 @@
 'use strict';
 
 /**
- * Tells whoever asks that a major collection has ended, without asking V8 for anything: it collects an object that
- * nobody holds, and says so by a FinalizationRegistry. A minor collection keeps such objects. One object serves all;
- * the message comes with a later turn of the loop, once for collections that followed each other within one. That is
- * all that trimming needs, and it works in every runtime and costs nothing between collections, which the hooks of
- * `gc.js` do not: those are for who needs the figures of each collection.
+ * Tells whoever asks that a major collection has ended, without asking V8 for anything: it collects a symbol that nobody
+ * holds, and says so by a FinalizationRegistry. A symbol, because V8 makes these in the old generation, where no minor
+ * collection looks; since V8 14 minor ones finalize young objects. One symbol serves all. The message comes with a later
+ * turn of the loop, once for collections that followed each other within one.
+ *
+ * That is all that trimming needs, and it works in every runtime and costs nothing between collections, which the hooks
+ * of `gc.js` do not: those are for who needs the figures of each collection.
  */
 
 /** @typedef {{ target: WeakRef<object>, call: (target: any) => void }} Listener */
@@ -17,7 +19,7 @@ let armed = false;
 
 function arm() {
   armed = true;
-  sentinels.register({}, undefined);
+  sentinels.register(Symbol('until the next major collection'), undefined);
 }
 
 function onMajorGc() {
