@@ -133,8 +133,11 @@ function buffers(length) {
   return {
     // Not from the slab that small ones share otherwise.
     create: () => Buffer.alloc(length),
-    // One whose memory was transferred to somebody else has no length any more.
-    restore: (buffer) => buffer.length === length && buffer.fill(0) === buffer,
+    restore(buffer) {
+      // Throws, which drops it, when its memory was transferred to somebody else.
+      buffer.fill(0);
+      return true;
+    },
   };
 }
 
@@ -152,6 +155,7 @@ function copies(template) {
       original.copy(buffer);
       return buffer;
     },
+    // Less when its memory was transferred: it has no length any more.
     restore: (buffer) => original.copy(buffer) === length,
   };
 }
