@@ -16,6 +16,8 @@ const ONE_OF_EACH = `${REQUIRE}
   cache.set('a', 1);
   const pool = new ObjectPool(() => ({}), { min: 2 });
   pool.acquire();
+  const tracked = new ObjectPool(64, { track: 'all', min: 2 });
+  const held = tracked.acquire();
   const lag = new EventLoopMonitor({ blockedThreshold: 5 }).start();
   lag.on('blocked', () => {});
   const leak = new LeakDetector({ gcInterval: 10 }).start();
@@ -57,7 +59,7 @@ const ENDINGS = {
   ],
   'by an uncaught exception': ['setTimeout(() => { throw new Error("x"); }, 5);', 1],
   'when everything is closed twice': [
-    'for (const it of [cache, pool, lag, leak, monitor]) { it.close(); it.close(); it[Symbol.dispose](); }',
+    'for (const it of [cache, pool, tracked, lag, leak, monitor]) { it.close(); it.close(); it[Symbol.dispose](); }',
     0,
   ],
 };

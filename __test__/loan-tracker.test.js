@@ -6,6 +6,7 @@ const { AsyncLocalStorage } = require('node:async_hooks');
 const { describe, test } = require('node:test');
 const { ObjectPool } = require('..');
 const { createLoanTrackerClass } = require('../lib/loan-tracker.js');
+const { createObjectPoolClass } = require('../lib/object-pool/object-pool.js');
 const { collected, deferred, nextTurn } = require('./helper.js');
 const { runScript } = require('./run-script.js');
 
@@ -188,6 +189,45 @@ describe('a tracker of loans', () => {
     assert.equal(reports.length, 1);
   });
 
+  test('forgets trackers whose loans are all back', async () => {
+    const { clock, LoanTracker } = setUp();
+    const refs = (() => {
+      const tracker = new LoanTracker('test', 100, () => {});
+      tracker.close(tracker.open(setUp));
+      return [new WeakRef(tracker)];
+    })();
+    clock.advance(100);
+    assert.ok(await collected(refs));
+    assert.ok(LoanTracker);
+  });
+
+  test('remembers no more than 1024 places', async () => {
+    const { clock, reports, tracker } = setUp();
+    const { prepareStackTrace } = Error;
+    const leakAt = (place) => {
+      Error.prepareStackTrace = () => `Error\n    at ${place}`;
+      tracker.open(setUp);
+      Error.prepareStackTrace = prepareStackTrace;
+    };
+    for (const rounds of [1, 2]) {
+      for (let i = 0; i < 1024; i++) {
+        leakAt(`place${i}`);
+      }
+      clock.advance(100);
+      await nextTurn();
+      assert.equal(reports.length, 1024, `round ${rounds}`);
+    }
+    leakAt('place1024');
+    leakAt('place0');
+    clock.advance(100);
+    await nextTurn();
+    assert.deepEqual(
+      reports.slice(1024).map(({ site }) => site),
+      ['place1024', 'place0'],
+      'all were forgotten, and none is kept quiet for good',
+    );
+  });
+
   test('tells of nothing within the call that closes a loan', async () => {
     const { clock, tracker, reports, sites } = setUp();
     const loan = sites.here();
@@ -335,6 +375,25 @@ describe('an ObjectPool that tracks its loans', () => {
       return [new WeakRef(pool), new WeakRef(lending)];
     })();
     assert.ok(await collected(refs));
+  });
+
+  test('does not keep the loans of what is idle', async () => {
+    const loans = [];
+    const Pool = createObjectPoolClass({
+      afterMajorGc: () => () => {},
+      LoanTracker: class {
+        open() {
+          const loan = {};
+          loans.push(new WeakRef(loan));
+          return loan;
+        }
+        close() {}
+      },
+    });
+    const pool = new Pool(() => ({}), { track: 'all' });
+    pool.release(pool.acquire());
+    assert.ok(await collected(loans));
+    assert.equal(pool.stats().idle, 1);
   });
 
   test('by samples sees every place of a regular loop, and few of its turns', async () => {

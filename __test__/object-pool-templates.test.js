@@ -77,6 +77,17 @@ describe('a plain object as template', () => {
     assert.notEqual(next.meta, meta);
   });
 
+  test('gives back no object that shares with another what is in it', () => {
+    const pool = new ObjectPool({ rows: [], meta: { count: 0 } });
+    const lent = [pool.acquire(), pool.acquire()];
+    lent.forEach((object) => pool.release(object));
+    const [a, b] = [pool.acquire(), pool.acquire()];
+    a.rows.push('row');
+    a.meta.count = 1;
+    assert.deepEqual(b, { rows: [], meta: { count: 0 } });
+    assert.deepEqual(pool.acquire(), { rows: [], meta: { count: 0 } });
+  });
+
   test('takes an array in it for what it is, not for a length', () => {
     assert.deepEqual(new ObjectPool({ list: [5] }).acquire(), { list: [5] });
   });

@@ -15,6 +15,8 @@ const BUSY = (then) => `
   for (let i = 0; i < 5000; i++) { cache.set(i % 200, i); cache.get(i % 150); }
   const pool = new ObjectPool(() => ({}), { min: 4 });
   pool.acquire();
+  const tracked = new ObjectPool(64, { track: 'all', min: 2 });
+  const held = tracked.acquire();
   const monitor = createMonitor({ caches: { cache }, pools: { pool }, leak: { warmup: 0, gcInterval: 20 } }).start();
   const lag = new EventLoopMonitor({ blockedThreshold: 1 }).start();
   lag.on('blocked', () => {});
