@@ -17,7 +17,7 @@ const ONE_OF_EACH = `${REQUIRE}
   const pool = new ObjectPool(() => ({}), { min: 2 });
   pool.acquire();
   const tracked = new ObjectPool(64, { track: 'all', min: 2 });
-  const held = tracked.acquire();
+  globalThis.held = tracked.acquire();
   const lag = new EventLoopMonitor({ blockedThreshold: 5 }).start();
   lag.on('blocked', () => {});
   const leak = new LeakDetector({ gcInterval: 10 }).start();

@@ -16,7 +16,7 @@ const BUSY = (then) => `
   const pool = new ObjectPool(() => ({}), { min: 4 });
   pool.acquire();
   const tracked = new ObjectPool(64, { track: 'all', min: 2 });
-  const held = tracked.acquire();
+  globalThis.held = tracked.acquire();
   const monitor = createMonitor({ caches: { cache }, pools: { pool }, leak: { warmup: 0, gcInterval: 20 } }).start();
   const lag = new EventLoopMonitor({ blockedThreshold: 1 }).start();
   lag.on('blocked', () => {});
