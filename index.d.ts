@@ -55,6 +55,10 @@ export type HeapwiseErrorCode =
   | 'ERR_HEAPWISE_POOL_OBJECT_SIZE'
   /** The pool is closed. `Error` */
   | 'ERR_HEAPWISE_POOL_CLOSED'
+  /** Pools of one name ask for different `maxBytes`. `RangeError` */
+  | 'ERR_HEAPWISE_BUFFER_POOL_BUDGET'
+  /** The memory asked for does not fit into `maxBytes`, or the system has none. `Error` */
+  | 'ERR_HEAPWISE_BUFFER_POOL_EXHAUSTED'
   /** No resource came in time; `holders` has who had what. `Error` */
   | 'ERR_HEAPWISE_RESOURCE_TIMEOUT'
   /** As many wait for a resource as `maxWaiting` allows. `Error` */

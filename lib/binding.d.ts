@@ -120,6 +120,42 @@ export declare class NativeHistogram {
   bounds(): Array<number>
 }
 
+/** A piece of memory that a pool cuts into blocks. */
+export declare class NativeSlab {
+  /**
+   * The slab as an `ArrayBuffer`; to be called once, because V8 forbids two over the same memory. Null where the
+   * runtime allows none over memory that is not its own.
+   */
+  arrayBuffer(): ArrayBuffer | null
+  /** Bytes that it takes of the budget until `decommit`. */
+  footprint(): number
+  /**
+   * Gives the memory back to the system and the bytes to the budget. The `ArrayBuffer` can still be read and written;
+   * what it holds may be lost.
+   */
+  decommit(): void
+}
+
+/** What one pool takes from a budget, which it may share with others. */
+export declare class SlabAccount {
+  /**
+   * An account with the budget of that name in this process, or with one of its own. Throws where the budget of that
+   * name has another size.
+   */
+  constructor(maxBytes: number, name?: string | undefined | null)
+  /**
+   * A slab, filled with zeros; null when it does not fit into the budget. `external`: with memory from the system,
+   * else from the engine. Throws when the system has none.
+   */
+  allocate(bytes: number, external: boolean): NativeSlab | null
+  /** Bytes that this pool takes of the budget now. */
+  committed(): number
+  /** Bytes that are taken of the budget now, by all that share it. */
+  shared(): number
+  /** Whether the budget refused somebody else since this was last asked. */
+  othersStarve(): boolean
+}
+
 /** What V8 says about its heap when asked through the bridge, in bytes. */
 export interface BridgeHeap {
   /** Bytes in use by objects. */
@@ -284,6 +320,9 @@ export interface MemoryReading {
   /** What the limited group uses, without file pages that can be dropped at once. */
   cgroupUsed?: number
 }
+
+/** Bytes of a page of memory: what a slab takes of the budget is a multiple of it. */
+export declare function pageSize(): number
 
 /** What a probe is started with. Times in milliseconds. */
 export interface ProbeOptions {

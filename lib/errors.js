@@ -48,6 +48,8 @@ const table = {
       `The size of an object must be a non-negative number, got ${describe(got)}; pass "sizeOf"`,
   },
   ERR_HEAPWISE_POOL_CLOSED: { base: Error, message: () => 'The pool is closed' },
+  ERR_HEAPWISE_BUFFER_POOL_BUDGET: { base: RangeError, message: (reason) => reason },
+  ERR_HEAPWISE_BUFFER_POOL_EXHAUSTED: { base: Error, message: (reason) => reason },
   ERR_HEAPWISE_RESOURCE_TIMEOUT: {
     base: Error,
     message: (waited, stats, holders) =>

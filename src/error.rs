@@ -13,6 +13,10 @@ pub enum ErrorCode {
     HistogramMerge,
     /// Bytes that are not an encoded histogram.
     HistogramDecode,
+    /// Pools of one name that want budgets of different sizes.
+    BufferPoolBudget,
+    /// The system has no memory for a buffer pool.
+    BufferPoolExhausted,
     /// A file for reports that cannot be opened.
     ReportFile,
     /// A facility of the runtime that the probe needs is not there.
@@ -25,6 +29,8 @@ impl AsRef<str> for ErrorCode {
             Self::HistogramRange => "ERR_HEAPWISE_HISTOGRAM_RANGE",
             Self::HistogramMerge => "ERR_HEAPWISE_HISTOGRAM_MERGE",
             Self::HistogramDecode => "ERR_HEAPWISE_HISTOGRAM_DECODE",
+            Self::BufferPoolBudget => "ERR_HEAPWISE_BUFFER_POOL_BUDGET",
+            Self::BufferPoolExhausted => "ERR_HEAPWISE_BUFFER_POOL_EXHAUSTED",
             Self::ReportFile => "ERR_HEAPWISE_REPORT_FILE",
             Self::Unsupported => "ERR_HEAPWISE_UNSUPPORTED",
         }

@@ -9,6 +9,7 @@
 //! | [`histogram`] | HDR histogram shared by loop lag, garbage collection and HTTP latency |
 //! | [`lag`] | the event-loop probe: a libuv prepare handle and the loop's idle-time metric |
 //! | [`leak`] | trend statistics and the leak verdict |
+//! | [`pool`] | memory of buffer pools: byte budgets shared by threads, slabs of pages |
 //! | [`process`] | resident set, cgroup limits and usage, sampled by a thread |
 //! | [`clock`] | the monotonic clock and the coarse clock cell that JavaScript reads |
 //! | [`v8`] | V8's exported API, found by name at run time: GC hooks, heap statistics |
@@ -22,6 +23,7 @@ pub mod error;
 pub mod histogram;
 pub mod lag;
 pub mod leak;
+pub mod pool;
 pub mod process;
 pub mod shared;
 pub mod v8;
