@@ -1,7 +1,7 @@
 /// <reference types="node" />
 
 /**
- * heapwise: object pools, an LRU/TTL cache, event-loop lag, a leak verdict and an Express middleware that shows them.
+ * heapwise: object and buffer pools, an LRU/TTL cache, event-loop lag, a leak verdict and an Express middleware that shows them.
  *
  * ```js
  * const express = require('express');
@@ -23,7 +23,8 @@
  * - An option that is `undefined` takes its default.
  * - Reading changes nothing that is measured; `reset()` is explicit.
  * - `close()` may be called any number of times, and `using` calls it at the end of a block.
- * - Nothing keeps the process alive. Nothing is shared between threads: each worker has its own instances.
+ * - Nothing keeps the process alive. Each worker has its own instances; a budget of {@link BufferPool} and the list of
+ *   blocked turns are all that threads share.
  *
  * @module
  */
@@ -41,9 +42,9 @@ export type HeapwiseErrorCode =
   | 'ERR_HEAPWISE_INVALID_ARG_VALUE'
   /** An option is not known; the message names the one that was probably meant. `TypeError` */
   | 'ERR_HEAPWISE_UNKNOWN_OPTION'
-  /** An object was released that the pool holds already or has dropped. `Error` */
+  /** An object or buffer was released that the pool holds already or has dropped. `Error` */
   | 'ERR_HEAPWISE_POOL_DOUBLE_RELEASE'
-  /** An object was released that this pool did not lend. `Error` */
+  /** An object or buffer was released that this pool did not lend. `Error` */
   | 'ERR_HEAPWISE_POOL_FOREIGN_OBJECT'
   /** As many objects are lent as `max` allows. `Error` */
   | 'ERR_HEAPWISE_POOL_EXHAUSTED'
@@ -59,6 +60,12 @@ export type HeapwiseErrorCode =
   | 'ERR_HEAPWISE_BUFFER_POOL_BUDGET'
   /** The memory asked for does not fit into `maxBytes`, or the system has none. `Error` */
   | 'ERR_HEAPWISE_BUFFER_POOL_EXHAUSTED'
+  /** More bytes were asked for at a time than the pool lends. `RangeError` */
+  | 'ERR_HEAPWISE_BUFFER_POOL_TOO_LARGE'
+  /** What was released is a part of a lent buffer, not the buffer. `Error` */
+  | 'ERR_HEAPWISE_BUFFER_POOL_SLICE'
+  /** Memory was written after it had been released; found with `debug`. `Error` */
+  | 'ERR_HEAPWISE_BUFFER_POOL_WRITE_AFTER_RELEASE'
   /** No resource came in time; `holders` has who had what. `Error` */
   | 'ERR_HEAPWISE_RESOURCE_TIMEOUT'
   /** As many wait for a resource as `maxWaiting` allows. `Error` */
@@ -425,6 +432,201 @@ export interface ObjectPoolConstructor {
 }
 
 export const ObjectPool: ObjectPoolConstructor;
+
+// ------------------------------------------------------------------------------------------------ BufferPool
+
+/** Options of {@link BufferPool}. */
+export interface BufferPoolOptions {
+  /**
+   * Bytes of memory that the pool may hold, lent and idle together, with all that is lost to rounding. An integer >=
+   * 65,536. It is taken as it is needed, not at once.
+   */
+  maxBytes: number;
+
+  /**
+   * Sizes of the blocks, instead of the built-in series: 1 to 1000 ascending integers >= 1, none larger than `maxBytes`.
+   * Each is rounded up to a multiple of 16. A buffer is lent in the smallest block that holds it.
+   *
+   * @default undefined: 64, 80, 96, 112, 128, 160 and so on, four for each power of two, up to `maxBytes` or 2 GiB: a
+   *   block is at most a quarter larger than what was asked for, but for those below 64 bytes
+   */
+  sizes?: readonly number[] | undefined;
+
+  /**
+   * When bytes are set to 0: `release` does it when a buffer comes back, so that secrets do not stay in memory; `acquire`
+   * when it is lent, which also covers what was written after its release. Either takes as long as `buffer.fill(0)`.
+   *
+   * @default 'never': a lent buffer holds what its last user left in it
+   */
+  zero?: 'never' | 'release' | 'acquire' | undefined;
+
+  /**
+   * Pools of one name share one budget, in all threads of the process. They must agree on `maxBytes`. Memory itself is
+   * not shared: what one of them has idle is of use to another when it has been given back, which it is within about
+   * half a second when another is refused. A string that is not empty.
+   *
+   * @default undefined: a budget of its own
+   */
+  name?: string | undefined;
+
+  /**
+   * Milliseconds after which idle memory goes back to the system; at most half a second later. A number > 0, or
+   * `Infinity`, with which it goes back by `trim`, by `close` and when memory is short.
+   *
+   * @default 10_000
+   */
+  idleTimeout?: number | undefined;
+
+  /**
+   * Looks for those who write to a buffer after they have released it. Released memory is filled with 0xDE and looked at
+   * before it is lent again or given back. Then `acquire` throws `ERR_HEAPWISE_BUFFER_POOL_WRITE_AFTER_RELEASE`, whose
+   * `cause` has the stack of the release; other methods, which have nothing to do with it, emit it as a warning of the
+   * process. Besides, each loan is another object, so that a release of an old one is always found. Costs two passes
+   * over the block and a stack for each loan: for tests.
+   *
+   * @default false
+   */
+  debug?: boolean | undefined;
+}
+
+/** Blocks of one size of a {@link BufferPool}. */
+export interface BufferPoolClass {
+  /** Bytes of a block. */
+  size: number;
+  /** Blocks lent now. Count. */
+  lent: number;
+  /** Blocks waiting in the pool now. Count. */
+  idle: number;
+}
+
+/** The figures of a {@link BufferPool} at one moment. Counts are since the pool was made. */
+export interface BufferPoolStats {
+  /** The `maxBytes` option. */
+  maxBytes: number;
+  /** Bytes that this pool has of the system, in whole pages: lent, idle, and lost to rounding. */
+  committedBytes: number;
+  /** Bytes that all pools of this name have, this one included. Never more than `maxBytes`. */
+  sharedBytes: number;
+  /** Bytes of the blocks that are lent. */
+  usedBytes: number;
+  /** Bytes of the buffers that are lent, as they were asked for. */
+  requestedBytes: number;
+  /** The most that `usedBytes` ever was. */
+  peakUsedBytes: number;
+  /** Bytes of the blocks that wait in the pool. */
+  idleBytes: number;
+  /** Bytes given back to the system. */
+  trimmedBytes: number;
+  /** Buffers lent now. Count. */
+  borrowed: number;
+  /** Blocks waiting in the pool now. Count. */
+  idle: number;
+  /** Buffers lent. Count. */
+  acquired: number;
+  /** Buffers that came back. Count. */
+  released: number;
+  /** Blocks made. Count. */
+  created: number;
+  /** Buffers lent without taking memory. Count. */
+  hits: number;
+  /** Buffers for which memory was taken from the system. Count. */
+  misses: number;
+  /**
+   * Where memory comes from: `native` from the system. `v8` from the engine, where the runtime forbids anything else
+   * (Electron) or `HEAPWISE_EXTERNAL_BUFFERS=off` is set: what is given back then leaves memory with the next garbage
+   * collection.
+   */
+  backing: 'native' | 'v8';
+  /** The sizes in use, ascending. */
+  classes: BufferPoolClass[];
+}
+
+/**
+ * A pool of Buffers, for those of some 10 KiB and more, which Node makes and clears, or maps, anew each time. Below half
+ * of `Buffer.poolSize` take `Buffer.allocUnsafe`.
+ *
+ * Its memory lies outside of V8's heap, is bounded by `maxBytes`, and goes back to the system when it is idle. V8 is
+ * told of it: it is in `process.memoryUsage().external`.
+ *
+ * A buffer that is never released can be collected, but counts as lent for ever. A view of a buffer (`subarray`, a
+ * `DataView`) that is used after the release shows what somebody else has there. It never crashes.
+ *
+ * ```js
+ * const pool = new BufferPool({ maxBytes: 64 * 1024 * 1024 });
+ * const digest = pool.use(65_536, (buffer) => hash(buffer.subarray(0, fs.readSync(fd, buffer))));
+ * ```
+ */
+export class BufferPool {
+  /**
+   * @throws {TypeError} `ERR_HEAPWISE_INVALID_ARG_TYPE`, `ERR_HEAPWISE_UNKNOWN_OPTION`
+   * @throws {RangeError} `ERR_HEAPWISE_INVALID_ARG_VALUE`; `ERR_HEAPWISE_BUFFER_POOL_BUDGET` when pools of that `name`
+   *   have another `maxBytes`
+   */
+  constructor(options: BufferPoolOptions);
+
+  /**
+   * Lends a buffer of exactly that length. Whoever takes it gives it to `release`, once. Its `buffer` property is the
+   * memory of other loans too: do not transfer it, and mind `byteOffset` and `length` as with any Buffer.
+   *
+   * Fastest when blocks are used with one length again and again: then the same Buffer is lent again. It may have
+   * properties that its last user gave it.
+   *
+   * @param byteLength an integer >= 1
+   * @throws {RangeError} `ERR_HEAPWISE_BUFFER_POOL_TOO_LARGE` when no block is as large, `ERR_HEAPWISE_INVALID_ARG_VALUE`
+   * @throws {TypeError} `ERR_HEAPWISE_INVALID_ARG_TYPE`
+   * @throws {Error} `ERR_HEAPWISE_BUFFER_POOL_EXHAUSTED` when it does not fit into `maxBytes`, after idle memory of other
+   *   sizes was given back, or when the system has no memory; `ERR_HEAPWISE_POOL_CLOSED`; with `debug`
+   *   `ERR_HEAPWISE_BUFFER_POOL_WRITE_AFTER_RELEASE`
+   */
+  acquire(byteLength: number): Buffer;
+
+  /**
+   * Takes a lent buffer back. In a closed pool its memory is given back.
+   *
+   * @throws {Error} `ERR_HEAPWISE_POOL_DOUBLE_RELEASE` when it is not lent (any more);
+   *   `ERR_HEAPWISE_BUFFER_POOL_SLICE` when it is a part of a buffer of this pool; `ERR_HEAPWISE_POOL_FOREIGN_OBJECT`
+   *   when this pool did not lend it
+   */
+  release(buffer: Buffer): void;
+
+  /**
+   * Lends a buffer to `fn` and takes it back when `fn` has returned or thrown. When `fn` returns a promise, the buffer
+   * goes back when the promise is settled; the result is then a native promise for the same value.
+   *
+   * @throws what `acquire`, `fn` and `release` throw; if both `fn` and `release` throw, what `release` throws
+   * @throws {TypeError} `ERR_HEAPWISE_INVALID_ARG_TYPE` when `fn` is no function
+   */
+  use<R>(byteLength: number, fn: (buffer: Buffer) => PromiseLike<R>): Promise<R>;
+  use<R>(byteLength: number, fn: (buffer: Buffer) => R): R;
+
+  /**
+   * Lends a buffer with an owner, for `using`. Costs one more object than `acquire`.
+   *
+   * @throws as `acquire`
+   */
+  lease(byteLength: number): Lease<Buffer>;
+
+  /**
+   * Gives idle memory back to the system at once. Blocks below 64 KiB share slabs; a slab stays while one of its blocks
+   * is lent.
+   *
+   * @returns how many bytes
+   * @throws {Error} `ERR_HEAPWISE_POOL_CLOSED`
+   */
+  trim(): number;
+
+  /** The figures now. Works after `close` as well. */
+  stats(): BufferPoolStats;
+
+  /**
+   * Gives idle memory back at once, and that of lent buffers when they are released. After this `acquire`, `use`, `lease`
+   * and `trim` throw `ERR_HEAPWISE_POOL_CLOSED`.
+   */
+  close(): void;
+
+  /** As `close`. */
+  [Symbol.dispose](): void;
+}
 
 // ---------------------------------------------------------------------------------------------- ResourcePool
 
@@ -1638,7 +1840,7 @@ export interface PoolLikeStats extends Partial<ObjectPoolStats> {
   created: number;
 }
 
-/** An {@link ObjectPool}, or anything whose `stats()` has its main figures. */
+/** An {@link ObjectPool}, a {@link BufferPool}, or anything whose `stats()` has its main figures. */
 export interface PoolLike {
   /** The figures now. Called for each report and, several times, for each scrape of the metrics. */
   stats(): PoolLikeStats;

@@ -28,6 +28,9 @@ const CONTRACT = {
   ERR_HEAPWISE_POOL_CLOSED: [Error],
   ERR_HEAPWISE_BUFFER_POOL_BUDGET: [RangeError, 'Pools of this name share a "maxBytes" of 5'],
   ERR_HEAPWISE_BUFFER_POOL_EXHAUSTED: [Error, 'The system gave no memory'],
+  ERR_HEAPWISE_BUFFER_POOL_TOO_LARGE: [RangeError, 5000, 4096],
+  ERR_HEAPWISE_BUFFER_POOL_SLICE: [Error],
+  ERR_HEAPWISE_BUFFER_POOL_WRITE_AFTER_RELEASE: [Error, 7, 4096],
   ERR_HEAPWISE_RESOURCE_TIMEOUT: [
     Error,
     500,

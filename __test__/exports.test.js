@@ -11,6 +11,7 @@ const { ResourceLease } = require('../lib/resource-pool/lease.js');
 const { codes } = require('../lib/errors.js');
 
 const EXPORTS = [
+  'BufferPool',
   'Cache',
   'EventLoopMonitor',
   'Histogram',
@@ -22,6 +23,7 @@ const EXPORTS = [
 
 /** Public members of each prototype: methods, and with `get` in front what is read like a property. */
 const MEMBERS = {
+  BufferPool: ['acquire', 'close', 'lease', 'release', 'stats', 'trim', 'use', '[Symbol.dispose]'],
   Cache: [
     'clear',
     'close',
@@ -191,6 +193,7 @@ test('static members are these and no others', () => {
 });
 
 test('no instance shows its insides', () => {
+  assert.deepEqual(Object.keys(new heapwise.BufferPool({ maxBytes: 65_536 })), []);
   assert.deepEqual(Object.keys(new heapwise.Cache({ max: 1 })), []);
   assert.deepEqual(Object.keys(new heapwise.Histogram()), []);
   assert.deepEqual(Object.keys(new heapwise.ObjectPool(() => ({}))), []);

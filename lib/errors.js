@@ -50,6 +50,18 @@ const table = {
   ERR_HEAPWISE_POOL_CLOSED: { base: Error, message: () => 'The pool is closed' },
   ERR_HEAPWISE_BUFFER_POOL_BUDGET: { base: RangeError, message: (reason) => reason },
   ERR_HEAPWISE_BUFFER_POOL_EXHAUSTED: { base: Error, message: (reason) => reason },
+  ERR_HEAPWISE_BUFFER_POOL_TOO_LARGE: {
+    base: RangeError,
+    message: (byteLength, largest) => `The pool lends at most ${largest} bytes at a time, not ${byteLength}`,
+  },
+  ERR_HEAPWISE_BUFFER_POOL_SLICE: {
+    base: Error,
+    message: () => 'This is a part of a buffer of this pool: release the buffer itself',
+  },
+  ERR_HEAPWISE_BUFFER_POOL_WRITE_AFTER_RELEASE: {
+    base: Error,
+    message: (offset, size) => `Byte ${offset} of a block of ${size} was written after it had been released`,
+  },
   ERR_HEAPWISE_RESOURCE_TIMEOUT: {
     base: Error,
     message: (waited, stats, holders) =>

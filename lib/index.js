@@ -2,6 +2,7 @@
 
 const { performance } = require('node:perf_hooks');
 const binding = require('./binding.js');
+const { createBufferPoolClass } = require('./buffer-pool/buffer-pool.js');
 const { createCacheClass } = require('./cache.js');
 const { createClock } = require('./clock.js');
 const { createEventLoopMonitorClass } = require('./event-loop-monitor.js');
@@ -19,6 +20,7 @@ const clock = createClock(binding, performance);
 const gc = createGcSource(binding);
 const histograms = createHistogramClass(binding);
 const { Histogram, view } = histograms;
+const BufferPool = createBufferPoolClass({ binding, gc });
 const ObjectPool = createObjectPoolClass({ afterMajorGc, LoanTracker: createLoanTrackerClass() });
 const Cache = createCacheClass(clock.now);
 const EventLoopMonitor = createEventLoopMonitorClass({ binding, gc, histograms });
@@ -35,6 +37,7 @@ function createMonitor(options) {
 }
 
 module.exports = {
+  BufferPool,
   Cache,
   EventLoopMonitor,
   Histogram,

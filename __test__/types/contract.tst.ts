@@ -5,6 +5,7 @@ import type * as face from '../../lib/index.js';
 // One line for each export, because TSTyche does not say where two types differ: `const it: Wanted = given` does.
 
 test('the classes of lib keep what index.d.ts promises', () => {
+  expect<typeof face.BufferPool>().type.toBeAssignableTo<typeof contract.BufferPool>();
   expect<typeof face.Cache>().type.toBeAssignableTo<typeof contract.Cache>();
   expect<typeof face.EventLoopMonitor>().type.toBeAssignableTo<typeof contract.EventLoopMonitor>();
   expect<typeof face.Histogram>().type.toBeAssignableTo<typeof contract.Histogram>();

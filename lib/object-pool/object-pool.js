@@ -1,9 +1,8 @@
 'use strict';
 
 const { describe, error } = require('../errors.js');
-const { isThenable } = require('../thenable.js');
+const { Lease, useAndRelease } = require('../lease.js');
 const validate = require('../validate.js');
-const { Lease } = require('./lease.js');
 const { DROPPED, Mark, nextMarks } = require('./mark.js');
 const { poolOptions } = require('./options.js');
 const { bytesOf } = require('./size.js');
@@ -180,21 +179,7 @@ function createObjectPoolClass({ afterMajorGc, LoanTracker }) {
      */
     use(fn) {
       validate.fn(fn, 'fn');
-      const object = this.#acquireFor(use);
-      let result;
-      let pending;
-      try {
-        result = fn(object);
-        pending = isThenable(result);
-      } catch (thrown) {
-        this.release(object);
-        throw thrown;
-      }
-      if (pending) {
-        return /** @type {any} */ (Promise.resolve(result).finally(() => this.release(object)));
-      }
-      this.release(object);
-      return result;
+      return useAndRelease(this, this.#acquireFor(use), fn);
     }
 
     /** @returns {Lease<T>} */
