@@ -148,6 +148,8 @@ export declare class SlabAccount {
    * else from the engine. Throws when the system has none.
    */
   allocate(bytes: number, external: boolean): NativeSlab | null
+  /** How many bytes must come free before a slab of so many can be allocated. */
+  lacking(bytes: number): number
   /** Bytes that this pool takes of the budget now. */
   committed(): number
   /** Bytes that are taken of the budget now, by all that share it. */

@@ -142,8 +142,7 @@ class Store {
     const bytes = sizeClass.size * sizeClass.count;
     let slab = this.#allocate(sizeClass, bytes);
     if (slab === undefined) {
-      this.giveBack(bytes);
-      this.#relieveNamesakes(bytes);
+      this.#makeRoom(this.#account.lacking(bytes));
       slab = this.#allocate(sizeClass, bytes);
     }
     if (slab === undefined) {
@@ -156,17 +155,16 @@ class Store {
   }
 
   /**
-   * Has the other pools of this name in this thread give back what is idle. Those of other threads do so at their next
-   * tick.
+   * Gives back what is idle here, and then what is idle in the other pools of this name in this thread. Those of other
+   * threads do so at their next tick.
    *
    * @param {number} bytes
    */
-  #relieveNamesakes(bytes) {
-    if (this.#name !== undefined) {
-      for (const store of this.#pressure.members()) {
-        if (store.#name === this.#name) {
-          store.giveBack(bytes);
-        }
+  #makeRoom(bytes) {
+    let lacking = bytes - this.giveBack(bytes);
+    for (const store of this.#name === undefined ? [] : this.#pressure.members()) {
+      if (store.#name === this.#name) {
+        lacking -= store.giveBack(lacking);
       }
     }
   }
@@ -220,6 +218,8 @@ class Store {
     for (let i = 0; i < idle && free[i].epoch <= epoch; i++) {
       free[i].slab.resting++;
     }
+    /** @type {Slab[]} */
+    const given = [];
     let bytes = 0;
     let kept = 0;
     for (let i = 0; i < idle; i++) {
@@ -228,14 +228,15 @@ class Store {
       if (slab.resting === count && bytes < wanted) {
         bytes += slab.footprint;
         slab.resting = GIVEN_BACK;
+        given.push(slab);
       }
       if (slab.resting === GIVEN_BACK) {
         this.#onDrop?.(block);
-        slab.decommit();
       } else {
         free[kept++] = block;
       }
     }
+    given.forEach((slab) => slab.decommit());
     sizeClass.truncate(kept);
     for (const { slab } of free) {
       slab.resting = 0;

@@ -64,6 +64,14 @@ impl SlabAccount {
         Ok(slab.map(|slab| NativeSlab { slab: Arc::new(slab), length }))
     }
 
+    /// How many bytes must come free before a slab of so many can be allocated.
+    #[napi(catch_unwind)]
+    pub fn lacking(&self, bytes: f64) -> f64 {
+        let footprint = usize::try_from(to_u64(bytes)).ok().and_then(pages::rounded);
+        let footprint = footprint.and_then(|footprint| u64::try_from(footprint).ok());
+        self.account.lacking(footprint.unwrap_or(u64::MAX)) as f64
+    }
+
     /// Bytes that this pool takes of the budget now.
     #[napi(catch_unwind)]
     pub fn committed(&self) -> f64 {

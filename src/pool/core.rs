@@ -96,6 +96,11 @@ impl Account {
         Some(Reservation { account: Arc::clone(self), bytes })
     }
 
+    /// How many bytes must come free before so many can be reserved.
+    pub fn lacking(&self, bytes: u64) -> u64 {
+        self.budget.used().saturating_add(bytes).saturating_sub(self.budget.max)
+    }
+
     /// Bytes reserved through this account now.
     pub fn used(&self) -> u64 {
         self.used.load(Relaxed)

@@ -19,8 +19,10 @@ fn a_budget_gives_no_more_than_it_has_and_takes_back_what_it_gave() {
     assert!(account.reserve(1).is_none());
     assert!(account.reserve(u64::MAX).is_none(), "no overflow");
     assert_eq!((account.used(), account.shared()), (100, 100));
+    assert_eq!([0, 30, u64::MAX].map(|bytes| account.lacking(bytes)), [0, 30, u64::MAX - 100]);
     drop(sixty);
     assert_eq!((account.used(), account.shared()), (40, 40));
+    assert_eq!([60, 61].map(|bytes| account.lacking(bytes)), [0, 1]);
     drop(forty);
     assert_eq!((account.used(), account.shared()), (0, 0));
     assert!(account.reserve(0).is_some());
