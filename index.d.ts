@@ -66,6 +66,10 @@ export type HeapwiseErrorCode =
   | 'ERR_HEAPWISE_BUFFER_POOL_SLICE'
   /** Memory was written after it had been released; found with `debug`. `Error` */
   | 'ERR_HEAPWISE_BUFFER_POOL_WRITE_AFTER_RELEASE'
+  /** The state of a stream was asked for after the stream had ended. `Error` */
+  | 'ERR_HEAPWISE_STREAM_ENDED'
+  /** Scratch memory was asked for outside of a call of `transform` or `flush`, or without `buffers`. `Error` */
+  | 'ERR_HEAPWISE_STREAM_SCRATCH'
   /** No resource came in time; `holders` has who had what. `Error` */
   | 'ERR_HEAPWISE_RESOURCE_TIMEOUT'
   /** As many wait for a resource as `maxWaiting` allows. `Error` */

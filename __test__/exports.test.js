@@ -164,6 +164,18 @@ test('named imports work from an ES module', async () => {
   }
 });
 
+test('heapwise/streams exports these, and streams.d.ts declares them', async () => {
+  const names = ['pooledTransform', 'release'];
+  assert.deepEqual(Object.keys(require('heapwise/streams')), names);
+  const text = readFileSync(join(__dirname, '..', 'streams.d.ts'), 'utf8');
+  const declared = new Set([...text.matchAll(/^export function (\w+)/gm)].map(([, name]) => name));
+  assert.deepEqual([...declared], names);
+  const unknown = [...text.matchAll(/ERR_HEAPWISE_\w+/g)].filter(([code]) => !codes.includes(code));
+  assert.deepEqual(unknown, []);
+  const { pooledTransform } = await import('heapwise/streams');
+  assert.equal(pooledTransform, require('heapwise/streams').pooledTransform);
+});
+
 describe('the public members are these', () => {
   for (const [name, members] of Object.entries(MEMBERS)) {
     test(name, () => {

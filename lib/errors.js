@@ -82,6 +82,11 @@ const table = {
     message: (limit, stats, holders) =>
       `The pool did not drain within ${limit} ms: ${stats.borrowed} resources are lent${holders && `, ${holders}`}`,
   },
+  ERR_HEAPWISE_STREAM_ENDED: {
+    base: Error,
+    message: () => 'The stream has ended, and its state has gone back to the pool',
+  },
+  ERR_HEAPWISE_STREAM_SCRATCH: { base: Error, message: (reason) => reason },
   ERR_HEAPWISE_CACHE_CLOSED: { base: Error, message: () => 'The cache is closed' },
   ERR_HEAPWISE_CACHE_SIZE: {
     base: TypeError,
