@@ -8,7 +8,7 @@ const { describe, it } = require('node:test');
 const { ROOT, runScript } = require('./run-script.js');
 
 const REQUIRE = `
-  const { Cache, EventLoopMonitor, Histogram, LeakDetector, ObjectPool, createMonitor } = require(${JSON.stringify(ROOT)});
+  const { BufferPool, Cache, EventLoopMonitor, Histogram, LeakDetector, ObjectPool, createMonitor } = require(${JSON.stringify(ROOT)});
   const block = (ms) => { const end = performance.now() + ms; while (performance.now() < end); };`;
 
 const ONE_OF_EACH = `${REQUIRE}
@@ -16,6 +16,10 @@ const ONE_OF_EACH = `${REQUIRE}
   cache.set('a', 1);
   const pool = new ObjectPool(() => ({}), { min: 2 });
   pool.acquire();
+  const buffers = new BufferPool({ maxBytes: 2 ** 20, name: 'io' });
+  buffers.release(buffers.acquire(1e5));
+  buffers.acquire(1e5);
+  buffers.acquire(100);
   const tracked = new ObjectPool(64, { track: 'all', min: 2 });
   globalThis.held = tracked.acquire();
   const lag = new EventLoopMonitor({ blockedThreshold: 5 }).start();
@@ -23,7 +27,7 @@ const ONE_OF_EACH = `${REQUIRE}
   const leak = new LeakDetector({ gcInterval: 10 }).start();
   leak.on('leak', () => {});
   new Histogram().record(5);
-  const monitor = createMonitor({ caches: { cache }, pools: { pool } }).start();
+  const monitor = createMonitor({ caches: { cache }, pools: { pool, buffers } }).start();
 `;
 
 /** A worker that does that with a monitor of its own, and what the main thread does when it hears of it. */
@@ -59,7 +63,7 @@ const ENDINGS = {
   ],
   'by an uncaught exception': ['setTimeout(() => { throw new Error("x"); }, 5);', 1],
   'when everything is closed twice': [
-    'for (const it of [cache, pool, tracked, lag, leak, monitor]) { it.close(); it.close(); it[Symbol.dispose](); }',
+    'for (const it of [cache, pool, tracked, buffers, lag, leak, monitor]) { it.close(); it.close(); it[Symbol.dispose](); }',
     0,
   ],
 };

@@ -9,15 +9,19 @@ const { ROOT, runScript } = require('./run-script.js');
 
 /** One of each, started; then what `then` says. */
 const BUSY = (then) => `
-  const { Cache, EventLoopMonitor, Histogram, LeakDetector, ObjectPool, createMonitor } = require(${JSON.stringify(ROOT)});
+  const { BufferPool, Cache, EventLoopMonitor, Histogram, LeakDetector, ObjectPool, createMonitor } = require(${JSON.stringify(ROOT)});
   const { parentPort } = require('node:worker_threads');
   const cache = new Cache({ max: 100, ttl: 50 });
   for (let i = 0; i < 5000; i++) { cache.set(i % 200, i); cache.get(i % 150); }
   const pool = new ObjectPool(() => ({}), { min: 4 });
   pool.acquire();
+  const buffers = new BufferPool({ maxBytes: 2 ** 26, name: 'io', idleTimeout: 20 });
+  buffers.release(buffers.acquire(1e5));
+  buffers.acquire(1e5).fill(1);
+  buffers.acquire(100);
+  const monitor = createMonitor({ caches: { cache }, pools: { pool, buffers }, leak: { warmup: 0, gcInterval: 20 } }).start();
   const tracked = new ObjectPool(64, { track: 'all', min: 2 });
   globalThis.held = tracked.acquire();
-  const monitor = createMonitor({ caches: { cache }, pools: { pool }, leak: { warmup: 0, gcInterval: 20 } }).start();
   const lag = new EventLoopMonitor({ blockedThreshold: 1 }).start();
   lag.on('blocked', () => {});
   const detector = new LeakDetector({ gcInterval: 10 }).start();

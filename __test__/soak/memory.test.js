@@ -9,7 +9,15 @@
 const { once } = require('node:events');
 const { describe, it } = require('node:test');
 const { Worker } = require('node:worker_threads');
-const { Cache, EventLoopMonitor, Histogram, LeakDetector, ObjectPool, createMonitor } = require('../..');
+const {
+  BufferPool,
+  Cache,
+  EventLoopMonitor,
+  Histogram,
+  LeakDetector,
+  ObjectPool,
+  createMonitor,
+} = require('../..');
 const { nextTurn } = require('../helper.js');
 const { ROOT } = require('../run-script.js');
 const { ROUNDS, soak } = require('./soak.js');
@@ -35,6 +43,15 @@ const KINDS = {
     const pool = new ObjectPool(() => ({}), { min: 10 });
     pool.release(pool.acquire());
     return () => pool.close();
+  },
+  'buffer pool': () => {
+    const pool = new BufferPool({ maxBytes: 2 ** 20, idleTimeout: 1 });
+    const [small, large] = [pool.acquire(100).fill(1), pool.acquire(100_000).fill(1)];
+    pool.release(small);
+    return () => {
+      pool.close();
+      pool.release(large);
+    };
   },
   cache: () => {
     const cache = new Cache({ max: 100, ttl: 1000 });
@@ -68,10 +85,13 @@ const KINDS = {
 };
 
 const WORKER = `
-  const { Cache, EventLoopMonitor, createMonitor } = require(${JSON.stringify(ROOT)});
+  const { BufferPool, Cache, EventLoopMonitor, createMonitor } = require(${JSON.stringify(ROOT)});
   const { parentPort, workerData } = require('node:worker_threads');
   const cache = new Cache({ max: 100, ttl: 50 });
   for (let i = 0; i < 2000; i++) { cache.set(i % 200, i); cache.get(i % 150); }
+  const buffers = new BufferPool({ maxBytes: 2 ** 26, name: 'soak' });
+  buffers.acquire(100).fill(1);
+  buffers.release(buffers.acquire(100_000).fill(1));
   createMonitor({ caches: { cache }, leak: { warmup: 0, gcInterval: 10 } }).start();
   new EventLoopMonitor({ blockedThreshold: 1 }).start().on('blocked', () => {});
   const block = (ms) => { const end = performance.now() + ms; while (performance.now() < end); };
