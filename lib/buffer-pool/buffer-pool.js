@@ -224,7 +224,6 @@ function createBufferPoolClass({ binding, gc, memory }) {
     #prepare(block) {
       const written = this.#debug ? writtenAfterRelease(block) : undefined;
       if (written !== undefined) {
-        block.hide();
         this.#store.put(block);
         throw written;
       }
