@@ -474,7 +474,7 @@ export interface BufferPoolOptions {
   name?: string | undefined;
 
   /**
-   * Milliseconds after which idle memory goes back to the system; at most half a second later. A number > 0, or
+   * Milliseconds after which idle memory goes back to the system, within a second after that. A number > 0, or
    * `Infinity`, with which it goes back by `trim`, by `close` and when memory is short.
    *
    * @default 10_000

@@ -269,6 +269,13 @@ describe('release of a BufferPool', () => {
         );
         assertCode(() => pool.release(lent), DOUBLE, Error);
         pool.release(next);
+        // All blocks are idle now, and the memory is taken all the same.
+        const alsoTaken = new Uint8Array(next.buffer.transfer()).fill(8);
+        pool.trim();
+        assert.ok(
+          alsoTaken.every((byte) => byte === 8),
+          'what is given back is not what was taken away',
+        );
       }
       const { borrowed, usedBytes, requestedBytes } = pool.stats();
       assert.deepEqual(
