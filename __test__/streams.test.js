@@ -492,6 +492,23 @@ describe('a pooled Transform that lends its chunks', () => {
     assertAllBack(all);
   });
 
+  it('keeps the very memory that was pushed, and gives back what lies beside it', async () => {
+    const all = pools();
+    const stream = lending(all, {
+      transform(chunk, encoding, callback) {
+        const [before, out, after] = ['x', 'o', 'y'].map((letter) => this.scratch(100).fill(letter));
+        assert.equal(new Set([before, out, after].map(({ buffer }) => buffer)).size, 1, 'of one slab');
+        callback(null, out.subarray(10, 20));
+      },
+    });
+    stream.end('a');
+    const [chunk] = await stream.toArray();
+    assert.equal(all.buffers.stats().borrowed, 1);
+    assert.equal(String(chunk), 'o'.repeat(10));
+    release(chunk);
+    assertAllBack(all, 0);
+  });
+
   it('takes back chunks that lie in no pool, strings too, and copies what is not its own', async () => {
     const all = pools();
     const foreign = new BufferPool({ maxBytes: MIB });
