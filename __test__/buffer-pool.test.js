@@ -246,15 +246,20 @@ describe('the figures of a BufferPool', () => {
 describe('V8', () => {
   it('knows of the memory while it is there and not after', async () => {
     const external = () => process.memoryUsage().external;
-    globalThis.gc();
-    await nextTurn();
-    const before = external();
+    // What other tests left is taken first.
+    let before = Infinity;
+    for (let turn = 0; turn < 20 || external() < before; turn++) {
+      before = external();
+      globalThis.gc();
+      await nextTurn();
+    }
     const pool = new BufferPool({ maxBytes: 64 * MIB });
     const buffers = Array.from({ length: 32 }, () => pool.acquire(MIB));
-    assert.ok(external() - before >= 32 * MIB, `${external() - before} bytes`);
+    const there = external() - before;
+    assert.ok(there >= 31 * MIB && there <= 34 * MIB, `${there} bytes`);
     buffers.splice(0).forEach((buffer) => pool.release(buffer));
     pool.trim();
-    for (let turn = 0; turn < 10 && external() - before > 2 * MIB; turn++) {
+    for (let turn = 0; turn < 50 && external() - before > 2 * MIB; turn++) {
       await nextTurn();
       globalThis.gc();
     }
@@ -273,7 +278,7 @@ describe('V8', () => {
       assert.equal(lent.map(() => watching.acquire(MIB)).at(-1), lent[0]);
     })();
     assert.equal(watching.stats().sharedBytes, 6 * MIB);
-    for (let turn = 0; turn < 20 && watching.stats().sharedBytes > 0; turn++) {
+    for (let turn = 0; turn < 50 && watching.stats().sharedBytes > 0; turn++) {
       await nextTurn();
       globalThis.gc();
     }
