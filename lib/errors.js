@@ -62,6 +62,11 @@ const table = {
     base: Error,
     message: (offset, size) => `Byte ${offset} of a block of ${size} was written after it had been released`,
   },
+  ERR_HEAPWISE_STREAM_ENDED: {
+    base: Error,
+    message: () => 'The stream has ended, and its state has gone back to the pool',
+  },
+  ERR_HEAPWISE_STREAM_SCRATCH: { base: Error, message: (reason) => reason },
   ERR_HEAPWISE_RESOURCE_TIMEOUT: {
     base: Error,
     message: (waited, stats, holders) =>
@@ -82,11 +87,6 @@ const table = {
     message: (limit, stats, holders) =>
       `The pool did not drain within ${limit} ms: ${stats.borrowed} resources are lent${holders && `, ${holders}`}`,
   },
-  ERR_HEAPWISE_STREAM_ENDED: {
-    base: Error,
-    message: () => 'The stream has ended, and its state has gone back to the pool',
-  },
-  ERR_HEAPWISE_STREAM_SCRATCH: { base: Error, message: (reason) => reason },
   ERR_HEAPWISE_CACHE_CLOSED: { base: Error, message: () => 'The cache is closed' },
   ERR_HEAPWISE_CACHE_SIZE: {
     base: TypeError,
