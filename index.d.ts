@@ -720,8 +720,24 @@ export interface ResourcePoolOptions<R> {
    */
   backoff?: { min?: number | undefined; max?: number | undefined } | undefined;
 
-  /** Whether the stack of each acquire is kept for {@link ResourcePool.holders}. Costs microseconds each. @default false */
-  trackHolders?: boolean | undefined;
+  /**
+   * Which loans are watched, to find those that last too long: none, one in 128 on average at random, or every one. A
+   * loan that is watched costs some microseconds, for the stack of its acquire, which {@link ResourcePool.holders} shows.
+   *
+   * A loan is reported when it is older than `leakThreshold` (`held`), and when it ends after all (`returned`); of each
+   * place that acquires the first of each kind, `stats().leaked` counts all. Reports go to `onLeak` and to the channel
+   * `heapwise:resource-pool:leak` of `node:diagnostics_channel`. With neither, a warning is emitted on `process`, with the
+   * code `HEAPWISE_POOL_LEAK`.
+   *
+   * @default 'off'
+   */
+  track?: 'off' | 'sampled' | 'all' | undefined;
+
+  /** For how long a watched loan may last until it is reported. A number > 0, at most 2,147,483,647. @default 60_000 */
+  leakThreshold?: number | undefined;
+
+  /** Called with each report, not within `release`. What it throws is an uncaught exception. @default undefined */
+  onLeak?: ((report: LoanReport) => void) | undefined;
 }
 
 /** Options of {@link ResourcePool.acquire}. */
@@ -742,7 +758,7 @@ export interface ResourceHolder {
   owner: string | null;
   /** For how many milliseconds. */
   heldFor: number;
-  /** Where it was acquired; null without `trackHolders`. */
+  /** Where it was acquired; null where the loan is not tracked. */
   stack: string | null;
 }
 
@@ -802,6 +818,8 @@ export interface ResourcePoolStats {
   timedOut: number;
   /** Acquires that were aborted. */
   aborted: number;
+  /** Watched loans that were held for too long; 0 without `track`. */
+  leaked: number;
 }
 
 /**

@@ -5,7 +5,7 @@ const assert = require('node:assert/strict');
 const { AsyncLocalStorage } = require('node:async_hooks');
 const { describe, test } = require('node:test');
 const { ObjectPool } = require('..');
-const { createLoanTrackerClass } = require('../lib/loan-tracker.js');
+const { createLoanTrackerClass, stackBelow } = require('../lib/loan-tracker.js');
 const { createObjectPoolClass } = require('../lib/object-pool/object-pool.js');
 const { collected, deferred, nextTurn } = require('./helper.js');
 const { runScript } = require('./run-script.js');
@@ -52,8 +52,8 @@ function setUp(threshold = 100) {
   const open = () => new LoanTracker('test', threshold, (report) => reports.push(report));
   const tracker = open();
   /** Two places that acquire. */
-  const here = (object) => tracker.open(here, object);
-  const there = (object) => tracker.open(there, object);
+  const here = (object) => tracker.open(stackBelow(here), object);
+  const there = (object) => tracker.open(stackBelow(there), object);
   const sites = {
     here: () => here(),
     there: () => there(),
@@ -120,7 +120,7 @@ describe('a tracker of loans', () => {
     const { tracker, reports, LoanTracker } = setUp(1e6);
     const lose = () =>
       Array.from({ length: 3 }, () => ({})).map(
-        (object) => (tracker.open(lose, object), new WeakRef(object)),
+        (object) => (tracker.open(stackBelow(lose), object), new WeakRef(object)),
       );
     assert.ok(await collected(lose()));
     for (let i = 0; i < 20 && reports.length === 0; i++) {
@@ -135,7 +135,7 @@ describe('a tracker of loans', () => {
     const { tracker, reports } = setUp(1e6);
     const lend = () => {
       const object = {};
-      tracker.close(tracker.open(lend, object));
+      tracker.close(tracker.open(stackBelow(lend), object));
       return [new WeakRef(object)];
     };
     assert.ok(await collected(lend()));
@@ -148,7 +148,7 @@ describe('a tracker of loans', () => {
     const { clock, tracker, reports } = setUp();
     let object = {};
     const refs = [new WeakRef(object)];
-    const lend = () => tracker.open(lend, object);
+    const lend = () => tracker.open(stackBelow(lend), object);
     lend();
     clock.advance(100);
     object = undefined;
@@ -165,7 +165,7 @@ describe('a tracker of loans', () => {
     const other = open();
     const loans = [];
     for (let i = 0; i < 50; i++) {
-      loans.push([tracker, tracker.open(setUp)], [other, other.open(setUp)]);
+      loans.push([tracker, tracker.open(stackBelow(setUp))], [other, other.open(stackBelow(setUp))]);
       clock.advance(1);
     }
     assert.equal(clock.delays.length, 1, 'the first loan is the first to be due');
@@ -180,7 +180,7 @@ describe('a tracker of loans', () => {
     const { clock, LoanTracker, sites, reports } = setUp(1000);
     sites.here();
     const quick = [];
-    new LoanTracker('test', 10, (report) => quick.push(report)).open(setUp);
+    new LoanTracker('test', 10, (report) => quick.push(report)).open(stackBelow(setUp));
     clock.advance(10);
     await nextTurn();
     assert.deepEqual([quick.length, reports.length], [1, 0]);
@@ -193,7 +193,7 @@ describe('a tracker of loans', () => {
     const { clock, LoanTracker } = setUp();
     const refs = (() => {
       const tracker = new LoanTracker('test', 100, () => {});
-      tracker.close(tracker.open(setUp));
+      tracker.close(tracker.open(stackBelow(setUp)));
       return [new WeakRef(tracker)];
     })();
     clock.advance(100);
@@ -206,7 +206,7 @@ describe('a tracker of loans', () => {
     const { prepareStackTrace } = Error;
     const leakAt = (place) => {
       Error.prepareStackTrace = () => `Error\n    at ${place}`;
-      tracker.open(setUp);
+      tracker.open(stackBelow(setUp));
       Error.prepareStackTrace = prepareStackTrace;
     };
     for (const rounds of [1, 2]) {
@@ -277,7 +277,7 @@ describe('a tracker of loans', () => {
       },
       clearTimeout,
     });
-    storage.run('request', () => new LoanTracker('test', 1, () => {}).open(setUp));
+    storage.run('request', () => new LoanTracker('test', 1, () => {}).open(stackBelow(setUp)));
     await promise;
     assert.equal(seen, undefined);
   });

@@ -3,6 +3,7 @@
 /** ResourcePool under random schedules, on a clock of their own. */
 
 const assert = require('node:assert/strict');
+const { createLoanTrackerClass } = require('../lib/loan-tracker.js');
 const { createResourcePoolClass } = require('../lib/resource-pool/resource-pool.js');
 const { nextTurn, seeded } = require('./helper.js');
 const { manualTimers } = require('./manual-timers.js');
@@ -98,6 +99,9 @@ function optionsOf(random, world) {
     resetTimeout: maybe(1 + random.below(200)),
     destroyTimeout: maybe(1 + random.below(200)),
     validateAfter: maybe(random.below(50)),
+    track: random.pick(['off', 'sampled', 'all']),
+    leakThreshold: 1 + random.below(300),
+    onLeak() {},
     backoff: { min: 1 + random.below(20), max: 100 },
   };
 }
@@ -113,7 +117,7 @@ async function schedule(seed) {
   const world = new World(random);
   const clock = manualTimers(random.next);
   const options = optionsOf(random, world);
-  const Pool = createResourcePoolClass(clock);
+  const Pool = createResourcePoolClass({ clock, LoanTracker: createLoanTrackerClass(clock) });
   const pool = new Pool(options);
   const lent = new Set();
   const counts = { asked: 0, answered: 0 };

@@ -3,7 +3,9 @@
 const assert = require('node:assert/strict');
 const { AsyncLocalStorage } = require('node:async_hooks');
 const { subscribe, unsubscribe } = require('node:diagnostics_channel');
+const { once } = require('node:events');
 const { describe, it } = require('node:test');
+const { createLoanTrackerClass } = require('../lib/loan-tracker.js');
 const { createResourcePoolClass } = require('../lib/resource-pool/resource-pool.js');
 const { ResourcePool } = require('..');
 const {
@@ -13,6 +15,7 @@ const {
   assertCode,
   assertRejects,
   deferred,
+  nextTurn,
 } = require('./helper.js');
 const { runScript } = require('./run-script.js');
 const { manualTimers } = require('./manual-timers.js');
@@ -23,7 +26,7 @@ const VALUE = 'ERR_HEAPWISE_INVALID_ARG_VALUE';
 /** A pool of numbered objects on a clock of its own. */
 function numbered(options = {}, random = () => 0) {
   const clock = manualTimers(random);
-  const Pool = createResourcePoolClass(clock);
+  const Pool = createResourcePoolClass({ clock, LoanTracker: createLoanTrackerClass(clock) });
   const made = [];
   const destroyed = [];
   const pool = new Pool({
@@ -65,7 +68,9 @@ describe('ResourcePool refuses', () => {
     ['jitter', [-0.1, 1.1], VALUE],
     ['backoff', [1, null, []], TYPE],
     ['backoff', [{ min: 0 }, { min: 10, max: 5 }], VALUE],
-    ['trackHolders', [1, 'yes'], TYPE],
+    ['track', ['on', true], VALUE],
+    ['leakThreshold', [0, Infinity], VALUE],
+    ['onLeak', NOT_FUNCTIONS.slice(1), TYPE],
   ]) {
     it(`${name}: ${code === TYPE ? 'a wrong type' : wrong.map((each) => JSON.stringify(each))}`, () => {
       for (const value of wrong) {
@@ -377,7 +382,7 @@ describe('a resource that is not valid', () => {
 
 describe('one who waits', () => {
   it('too long is told who holds what for how long, and swallows no resource', async () => {
-    const { pool, clock } = numbered({ max: 2, acquireTimeout: 1000, trackHolders: true });
+    const { pool, clock } = numbered({ max: 2, acquireTimeout: 1000, track: 'all' });
     const first = await pool.acquire({ owner: 'GET /slow' });
     clock.advance(300);
     await pool.acquire({ owner: 'job 7' });
@@ -703,6 +708,53 @@ describe('the end of a resource pool', () => {
       const pool = new ResourcePool({ create: async () => ({}), min: 2, max: 2, maxLifetime: 60_000 });
       pool.acquire().then(() => pool.acquire()).then(() => pool.acquire()).catch(() => {});`);
     assert.equal(code, 0, stderr);
+  });
+});
+
+describe('a loan of a resource that is tracked', () => {
+  it('is reported when it lasts too long, with the stack of who has it, and when it ends after all', async () => {
+    const reports = [];
+    const { pool, clock } = numbered({
+      max: 1,
+      track: 'all',
+      leakThreshold: 1000,
+      onLeak: (report) => reports.push(report),
+    });
+    const first = await pool.acquire();
+    clock.advance(700);
+    const waiting = pool.acquire({ owner: 'the second' });
+    clock.advance(299);
+    pool.release(first);
+    await waiting;
+    clock.advance(999);
+    await nextTurn();
+    assert.deepEqual(reports, [], 'what waited before does not count');
+    clock.advance(1);
+    await nextTurn();
+    assert.deepEqual(
+      reports.map(({ kind, heldFor }) => [kind, heldFor]),
+      [['held', 1000]],
+    );
+    assert.match(reports[0].stack, /resource-pool\.test\.js/);
+    assert.match(reports[0].site, /resource-pool\.test\.js/);
+    assert.equal(pool.holders()[0].stack, reports[0].stack);
+    assert.equal(pool.stats().leaked, 1);
+    await pool.destroy(await waiting);
+    await nextTurn();
+    assert.equal(reports[1].kind, 'returned');
+  });
+
+  it('is one in many with samples, and warns the process where nobody listens', async () => {
+    const { pool, clock } = numbered({ max: 2000, track: 'sampled', leakThreshold: 1000 });
+    for (let i = 0; i < 2000; i++) {
+      await pool.acquire();
+    }
+    const warned = once(process, 'warning');
+    clock.advance(1000);
+    const [warning] = await warned;
+    assert.equal(warning.code, 'HEAPWISE_POOL_LEAK');
+    const { leaked } = pool.stats();
+    assert.ok(leaked >= 2000 / 255 - 1 && leaked < 200, `${leaked} of 2000`);
   });
 });
 

@@ -21,11 +21,12 @@ const gc = createGcSource(binding);
 const histograms = createHistogramClass(binding);
 const { Histogram, view } = histograms;
 const BufferPool = createBufferPoolClass({ binding, gc });
-const ObjectPool = createObjectPoolClass({ afterMajorGc, LoanTracker: createLoanTrackerClass() });
+const LoanTracker = createLoanTrackerClass();
+const ObjectPool = createObjectPoolClass({ afterMajorGc, LoanTracker });
 const Cache = createCacheClass(clock.now);
 const EventLoopMonitor = createEventLoopMonitorClass({ binding, gc, histograms });
 const LeakDetector = createLeakDetectorClass({ binding, gc });
-const ResourcePool = createResourcePoolClass(unrefTimers(clock.now));
+const ResourcePool = createResourcePoolClass({ clock: unrefTimers(clock.now), LoanTracker });
 const Monitor = createMonitorClass({ binding, gc, view, EventLoopMonitor, LeakDetector });
 
 /**

@@ -2,7 +2,12 @@
 
 const { AsyncResource } = require('node:async_hooks');
 const { channel } = require('node:diagnostics_channel');
+const validate = require('./validate.js');
 
+/** One acquire in so many is tracked with `track: 'sampled'`. */
+const SAMPLED = 128;
+/** What a timer of Node can wait for. */
+const LONGEST_TIMER = 2 ** 31 - 1;
 /** Frames kept of the stack of an acquire. */
 const FRAMES = 16;
 /** Places that are remembered as reported. With more of them all are forgotten: code that is made at run time. */
@@ -105,12 +110,12 @@ function createLoanTrackerClass(clock = CLOCK) {
     }
 
     /**
-     * @param {Function} entry what was called to acquire: the stack begins with its caller
+     * @param {string} stack of who acquired, of `stackBelow`
      * @param {object} [object] what is lent, if it can be collected while it is
      */
-    open(entry, object) {
+    open(stack, object) {
       const now = clock.now();
-      const loan = new Loan(this, now, stackBelow(entry));
+      const loan = new Loan(this, now, stack);
       if (object !== undefined) {
         lent.register(object, loan, loan);
       }
@@ -211,7 +216,7 @@ function keyOf(kind, { stack }) {
 }
 
 /**
- * The frames below a function, as text at once: until it is text, a stack holds the functions and the `this` of its
+ * The frames below a function that was called to acquire, as text at once: until it is text, a stack holds the functions and the `this` of its
  * frames, and these may hold what was lent.
  *
  * @param {Function} entry
@@ -266,4 +271,46 @@ function warn(report) {
   });
 }
 
-module.exports = { Loan, createLoanTrackerClass };
+/** The options of a pool that are about its loans. */
+const LOAN_OPTIONS = ['leakThreshold', 'onLeak', 'track'];
+
+/** @param {any} given options of a pool */
+function loanOptions(given) {
+  return {
+    track: validate.oneOf(given.track, 'track', /** @type {const} */ (['off', 'sampled', 'all'])),
+    leakThreshold: validate.number(given.leakThreshold, 'leakThreshold', {
+      default: 60_000,
+      above: 0,
+      max: LONGEST_TIMER,
+    }),
+    onLeak: validate.fn(given.onLeak, 'onLeak', { optional: true }),
+  };
+}
+
+/** Says which loans are tracked. */
+class Sampling {
+  #all;
+  #left;
+
+  /** @param {'sampled' | 'all'} track */
+  constructor(track) {
+    this.#all = track === 'all';
+    this.#left = this.#interval();
+  }
+
+  /** Whether it is the turn of this one. */
+  next() {
+    if (--this.#left > 0) {
+      return false;
+    }
+    this.#left = this.#interval();
+    return true;
+  }
+
+  /** Left to chance, or a loop of two would show one of its two places only. */
+  #interval() {
+    return this.#all ? 1 : 1 + Math.floor(Math.random() * (2 * SAMPLED - 1));
+  }
+}
+
+module.exports = { LOAN_OPTIONS, Loan, Sampling, createLoanTrackerClass, loanOptions, stackBelow };

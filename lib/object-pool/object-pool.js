@@ -2,6 +2,7 @@
 
 const { describe, error } = require('../errors.js');
 const { Lease, useAndRelease } = require('../lease.js');
+const { Sampling, stackBelow } = require('../loan-tracker.js');
 const validate = require('../validate.js');
 const { DROPPED, Mark, nextMarks } = require('./mark.js');
 const { poolOptions } = require('./options.js');
@@ -10,8 +11,6 @@ const { templateOf } = require('./template.js');
 
 /** Of the objects of a pool with `check: 'off'`, which carry no mark. */
 const UNMARKED = 0;
-/** One acquire in so many is tracked with `track: 'sampled'`. */
-const SAMPLED = 128;
 
 /**
  * The public ObjectPool class. See `index.d.ts` for its contract.
@@ -75,8 +74,8 @@ function createObjectPoolClass({ afterMajorGc, LoanTracker }) {
     #tracker;
     /** @type {WeakMap<T, import('../loan-tracker.js').Loan> | undefined} */
     #loans;
-    #sampled;
-    #untilTracked = 1;
+    /** @type {Sampling | undefined} */
+    #sampling;
     /** @type {Function | undefined} the public method through which an acquire came, where it is another one */
     #entry;
 
@@ -109,11 +108,10 @@ function createObjectPoolClass({ afterMajorGc, LoanTracker }) {
       this.#idleMark = marks;
       this.#lentMark = marks === UNMARKED ? UNMARKED : marks + 1;
       this.#trackedMark = marks + 2;
-      this.#sampled = given.track === 'sampled';
       if (given.track !== 'off') {
+        this.#sampling = new Sampling(given.track);
         this.#tracker = new LoanTracker('object-pool', given.leakThreshold, given.onLeak);
         this.#loans = new WeakMap();
-        this.#untilTracked = this.#interval();
       }
       for (let i = 0; i < this.#min; i++) {
         this.#items[this.#idle] = this.#make(this.#idleMark);
@@ -428,19 +426,13 @@ function createObjectPoolClass({ afterMajorGc, LoanTracker }) {
      * @param {T} object
      */
     #lendTracked(object) {
-      if (--this.#untilTracked > 0) {
+      if (!(/** @type {Sampling} */ (this.#sampling).next())) {
         Mark.set(object, this.#lentMark);
         return;
       }
-      this.#untilTracked = this.#interval();
       Mark.set(object, this.#trackedMark);
-      const loan = /** @type {any} */ (this.#tracker).open(this.#entry ?? acquire, object);
+      const loan = /** @type {any} */ (this.#tracker).open(stackBelow(this.#entry ?? acquire), object);
       /** @type {any} */ (this.#loans).set(object, loan);
-    }
-
-    /** Acquires until the next one is tracked: left to chance, or a loop of two would show one of its two places only. */
-    #interval() {
-      return this.#sampled ? 1 + Math.floor(Math.random() * (2 * SAMPLED - 1)) : 1;
     }
 
     /**

@@ -1,24 +1,20 @@
 'use strict';
 
 const { error } = require('../errors.js');
+const { LOAN_OPTIONS, loanOptions } = require('../loan-tracker.js');
 const validate = require('../validate.js');
 
 const OPTIONS = [
+  ...LOAN_OPTIONS,
   'check',
-  'leakThreshold',
   'max',
   'maxIdle',
   'maxObjectBytes',
   'min',
-  'onLeak',
   'reset',
   'sizeOf',
-  'track',
   'trimOnGc',
 ];
-
-/** What a timer of Node can wait for. */
-const LONGEST_TIMER = 2 ** 31 - 1;
 
 /**
  * The options of an ObjectPool with their defaults.
@@ -35,13 +31,13 @@ function poolOptions(options) {
     integer: true,
   });
   const check = validate.oneOf(given.check, 'check', ['on', 'off']);
-  const track = validate.oneOf(given.track, 'track', ['off', 'sampled', 'all']);
-  if (check === 'off' && track !== 'off') {
+  const loans = loanOptions(given);
+  if (check === 'off' && loans.track !== 'off') {
     throw error('ERR_HEAPWISE_INVALID_ARG_VALUE', 'check', "'on' where loans are tracked", check);
   }
   return {
+    ...loans,
     check,
-    track,
     max,
     min,
     maxIdle: validate.number(given.maxIdle, 'maxIdle', {
@@ -61,12 +57,6 @@ function poolOptions(options) {
         ? /** @type {const} */ (false)
         : validate.fn(given.reset, 'reset', { optional: true }),
     trimOnGc: validate.boolean(given.trimOnGc, 'trimOnGc', true),
-    leakThreshold: validate.number(given.leakThreshold, 'leakThreshold', {
-      default: 60_000,
-      above: 0,
-      max: LONGEST_TIMER,
-    }),
-    onLeak: validate.fn(given.onLeak, 'onLeak', { optional: true }),
   };
 }
 

@@ -27,6 +27,8 @@ class Entry {
   loan = 0;
   /** Who has it, if that is known. @type {Asker | undefined} */
   asker = undefined;
+  /** The loan, if it is tracked. @type {import('../loan-tracker.js').Loan | undefined} */
+  tracked = undefined;
   /** Fulfilled with the resource: it never changes, so one serves for all who find it idle. @type {Promise<any> | undefined} */
   promise = undefined;
 

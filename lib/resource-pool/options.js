@@ -1,9 +1,11 @@
 'use strict';
 
 const { error } = require('../errors.js');
+const { LOAN_OPTIONS, loanOptions } = require('../loan-tracker.js');
 const validate = require('../validate.js');
 
 const POOL_OPTIONS = [
+  ...LOAN_OPTIONS,
   'create',
   'destroy',
   'validate',
@@ -23,7 +25,6 @@ const POOL_OPTIONS = [
   'jitter',
   'validateAfter',
   'backoff',
-  'trackHolders',
 ];
 const ACQUIRE_OPTIONS = ['timeout', 'signal', 'priority', 'owner'];
 
@@ -100,7 +101,7 @@ function poolOptions(value) {
         max: LONGEST_TIMER,
       }),
     },
-    trackHolders: validate.boolean(given.trackHolders, 'trackHolders', false),
+    ...loanOptions(given),
   });
 }
 

@@ -1,6 +1,7 @@
 'use strict';
 
 const { error } = require('../errors.js');
+const { Sampling, stackBelow } = require('../loan-tracker.js');
 const validate = require('../validate.js');
 const { Backoff } = require('./backoff.js');
 const { channels } = require('./channels.js');
@@ -35,9 +36,11 @@ const NAMED = 3;
  * resource ends in `#serve`, which alone decides who gets what; nobody who waits is bound to a certain resource, so one
  * that fails or comes late harms nobody else.
  *
- * @param {PoolClock} clock
+ * @param {object} parts
+ * @param {PoolClock} parts.clock
+ * @param {ReturnType<typeof import('../loan-tracker.js').createLoanTrackerClass>} parts.LoanTracker
  */
-function createResourcePoolClass(clock) {
+function createResourcePoolClass({ clock, LoanTracker }) {
   /** @template R */
   class ResourcePool {
     #options;
@@ -50,6 +53,8 @@ function createResourcePoolClass(clock) {
     #sweeper;
     #backoff;
     #conditions = new Conditions();
+    /** Of what has `track`. @type {{ sampling: Sampling, loans: InstanceType<typeof LoanTracker> } | undefined} */
+    #tracking;
     /** Whether anything looks at how long an entry has been idle. */
     #dated;
     #lent = 0;
@@ -81,6 +86,7 @@ function createResourcePoolClass(clock) {
     constructor(options) {
       this.#options = poolOptions(options);
       const { acquireTimeout, backoff, idleTimeout, maxLifetime, validateAfter } = this.#options;
+      const { leakThreshold, onLeak, track } = this.#options;
       this.#functions = new UserFunctions(clock, this.#options, (step, cause) => this.#report(step, cause));
       this.#line = new WaitingLine(
         clock,
@@ -96,6 +102,10 @@ function createResourcePoolClass(clock) {
       );
       this.#dated = idleTimeout !== Infinity || maxLifetime !== Infinity || validateAfter > 0;
       this.#backoff = new Backoff(backoff, clock.random);
+      if (track !== 'off') {
+        const loans = new LoanTracker('resource-pool', leakThreshold, onLeak);
+        this.#tracking = { sampling: new Sampling(track), loans };
+      }
       this.#fill();
     }
 
@@ -104,7 +114,7 @@ function createResourcePoolClass(clock) {
      * @returns {Promise<R>}
      */
     acquire(options) {
-      if (options === undefined && !this.#options.trackHolders) {
+      if (options === undefined && this.#tracking === undefined) {
         const entry = this.#take();
         if (entry !== undefined) {
           this.#lend(entry, undefined, clock.now());
@@ -233,6 +243,7 @@ function createResourcePoolClass(clock) {
         invalid: this.#invalid,
         timedOut: this.#timedOut,
         aborted: this.#aborted,
+        leaked: this.#tracking?.loans.leaked ?? 0,
       };
     }
 
@@ -303,6 +314,9 @@ function createResourcePoolClass(clock) {
       entry.loan++;
       entry.since = now;
       entry.asker = asker;
+      if (asker?.stack !== undefined) {
+        entry.tracked = this.#tracking?.loans.open(asker.stack);
+      }
       this.#acquired++;
       this.#lent++;
       if (this.#lent > this.#peakLent) {
@@ -319,14 +333,8 @@ function createResourcePoolClass(clock) {
      * @returns {Asker | undefined}
      */
     #asker(owner, method) {
-      if (owner === undefined && !this.#options.trackHolders) {
-        return undefined;
-      }
-      const asker = { owner, stack: undefined };
-      if (this.#options.trackHolders) {
-        Error.captureStackTrace(asker, method);
-      }
-      return asker;
+      const stack = this.#tracking?.sampling.next() ? stackBelow(method) : undefined;
+      return owner === undefined && stack === undefined ? undefined : { owner, stack };
     }
 
     /**
@@ -510,6 +518,10 @@ function createResourcePoolClass(clock) {
     #back(entry) {
       entry.state = BUSY;
       entry.asker = undefined;
+      if (entry.tracked !== undefined) {
+        this.#tracking?.loans.close(entry.tracked);
+        entry.tracked = undefined;
+      }
       this.#lent--;
       this.#released++;
       if (channels.release.hasSubscribers) {
