@@ -4,13 +4,9 @@ const { describe, error } = require('../errors.js');
 const { Lease, useAndRelease } = require('../lease.js');
 const { Sampling, stackBelow } = require('../loan-tracker.js');
 const validate = require('../validate.js');
-const { DROPPED, Mark, nextMarks } = require('./mark.js');
-const { poolOptions } = require('./options.js');
+const { DROPPED, Mark } = require('./mark.js');
+const { UNMARKED, settingsOf } = require('./settings.js');
 const { bytesOf } = require('./size.js');
-const { templateOf } = require('./template.js');
-
-/** Of the objects of a pool with `check: 'off'`, which carry no mark. */
-const UNMARKED = 0;
 
 /**
  * The public ObjectPool class. See `index.d.ts` for its contract.
@@ -25,9 +21,26 @@ const UNMARKED = 0;
  * @param {ReturnType<typeof import('../loan-tracker.js').createLoanTrackerClass>} parts.LoanTracker
  */
 function createObjectPoolClass({ afterMajorGc, LoanTracker }) {
+  /** @type {any} those of the pool that is being made */
+  let settings;
+
+  /**
+   * Reads the arguments before the fields are made, so that these are written once, where they are declared. V8 takes a
+   * field that was never written again for a constant, and leaves out what `acquire` and `release` would do for other
+   * options where the pool itself is a constant.
+   */
+  class Settings {
+    /**
+     * @param {unknown} template
+     * @param {import('../..').ObjectPoolOptions<any>} [options]
+     */
+    constructor(template, options) {
+      settings = settingsOf(template, options);
+    }
+  }
+
   /** @template {object} T */
-  class ObjectPool {
-    // First what acquire and release touch: V8 keeps the first fields of an object in it, the others apart.
+  class ObjectPool extends Settings {
     /** @type {any[]} */
     #items = [];
     #idle = 0;
@@ -37,30 +50,11 @@ function createObjectPoolClass({ afterMajorGc, LoanTracker }) {
      * that were lent at a time. One comparison in `acquire` serves the peak and the trimming.
      */
     #fewestIdle = 0;
-    #lentMark = UNMARKED;
-    #idleMark = UNMARKED;
     #released = 0;
-    /** Whether a released object must be looked at before it is idle again: all that is optional about a release. */
-    #settles = false;
     /** Idle, lent and busy ones. */
     #size = 0;
     /** Objects that are being created or reset: neither idle nor lent. */
     #busy = 0;
-    #trackedMark = UNMARKED;
-    /** @type {() => T} */
-    #create;
-    /** @type {((object: T) => void) | undefined} what the user gave */
-    #reset;
-    /** @type {((object: T) => boolean) | undefined} what the template has; false when the object cannot be restored */
-    #restore;
-    /** @type {((object: T) => number) | undefined} */
-    #sizeOf;
-    #maxObjectBytes;
-    #max;
-    #min;
-    /** 0 once the pool is closed. */
-    #maxIdle;
-    #closed = false;
     #created = 0;
     #discarded = 0;
     #oversized = 0;
@@ -68,57 +62,60 @@ function createObjectPoolClass({ afterMajorGc, LoanTracker }) {
     #peak = 0;
     /** Objects at the bottom of the stack that nobody needed between the last two major collections. */
     #victims = 0;
-    /** @type {(() => void) | undefined} */
-    #stopTrimming;
+    #closed = false;
+
+    /** @type {number} */
+    #idleMark = settings.idleMark;
+    /** @type {number} */
+    #lentMark = settings.lentMark;
+    /** @type {number} */
+    #trackedMark = settings.trackedMark;
+    /** @type {() => T} */
+    #create = settings.create;
+    /** @type {((object: T) => void) | undefined} what the user gave */
+    #reset = settings.reset;
+    /** @type {((object: T) => boolean) | undefined} what the template has; false when the object cannot be restored */
+    #restore = settings.restore;
+    /** @type {((object: T) => number) | undefined} */
+    #sizeOf = settings.sizeOf;
+    /** @type {boolean} whether objects have a largest size */
+    #limited = settings.limited;
+    /** @type {number} */
+    #maxObjectBytes = settings.maxObjectBytes;
+    /** @type {number} */
+    #max = settings.max;
+    /** @type {number} */
+    #min = settings.min;
+    /** @type {number} 0 once the pool is closed */
+    #maxIdle = settings.maxIdle;
+    /** @type {boolean} see `settingsOf`; also true once the pool is closed */
+    #settles = settings.settles;
+
     /** @type {InstanceType<typeof LoanTracker> | undefined} */
-    #tracker;
-    /** @type {WeakMap<T, import('../loan-tracker.js').Loan> | undefined} */
-    #loans;
+    #tracker =
+      settings.track === 'off'
+        ? undefined
+        : new LoanTracker('object-pool', settings.leakThreshold, settings.onLeak);
+    /** @type {any} a WeakMap from object to loan */
+    #loans = this.#tracker && new WeakMap();
     /** @type {Sampling | undefined} */
-    #sampling;
+    #sampling = settings.track === 'off' ? undefined : new Sampling(settings.track);
     /** @type {Function | undefined} the public method through which an acquire came, where it is another one */
-    #entry;
+    #entry = undefined;
+
+    /** @type {(() => void) | undefined} */
+    #stopTrimming = settings.trimOnGc ? afterMajorGc(this, ObjectPool.#afterMajorGc) : undefined;
 
     /**
-     * @param {any} template
+     * @param {unknown} template
      * @param {import('../..').ObjectPoolOptions<T>} [options]
      */
     constructor(template, options) {
-      const given = poolOptions(options);
-      const { create, restore, measurable = true } = templateOf(template);
-      this.#create = create;
-      this.#reset = given.reset === false ? undefined : given.reset;
-      this.#restore = given.reset === undefined ? restore : undefined;
-      this.#max = given.max;
-      this.#min = given.min;
-      this.#maxIdle = given.maxIdle;
-      this.#maxObjectBytes = given.maxObjectBytes;
-      this.#sizeOf = given.sizeOf;
-      if (!measurable && this.#isUnmeasured()) {
-        throw error('ERR_HEAPWISE_POOL_OBJECT_SIZE', NaN);
-      }
-      this.#settles =
-        this.#reset !== undefined ||
-        this.#restore !== undefined ||
-        this.#maxObjectBytes < Infinity ||
-        this.#maxIdle < Infinity;
-      const number = given.check === 'on' ? nextMarks() : UNMARKED;
-      // Negative where loans are tracked, so that one comparison in `acquire` tells all three kinds of pool apart.
-      const marks = given.track === 'off' ? number : -number;
-      this.#idleMark = marks;
-      this.#lentMark = marks === UNMARKED ? UNMARKED : marks + 1;
-      this.#trackedMark = marks + 2;
-      if (given.track !== 'off') {
-        this.#sampling = new Sampling(given.track);
-        this.#tracker = new LoanTracker('object-pool', given.leakThreshold, given.onLeak);
-        this.#loans = new WeakMap();
-      }
+      super(template, options);
+      settings = undefined;
       for (let i = 0; i < this.#min; i++) {
         this.#items[this.#idle] = this.#make(this.#idleMark);
         this.#idle++;
-      }
-      if (given.trimOnGc) {
-        this.#stopTrimming = afterMajorGc(this, ObjectPool.#afterMajorGc);
       }
     }
 
@@ -262,7 +259,7 @@ function createObjectPoolClass({ afterMajorGc, LoanTracker }) {
         if (object === null || (typeof object !== 'object' && typeof object !== 'function')) {
           throw error('ERR_HEAPWISE_POOL_INVALID_OBJECT', `${describe(object)}, which is not an object`);
         }
-        if (this.#isUnmeasured() && Number.isNaN(bytesOf(object))) {
+        if (this.#limited && this.#sizeOf === undefined && Number.isNaN(bytesOf(object))) {
           // Now, when its maker can be told, and not when somebody gives it back.
           throw error('ERR_HEAPWISE_POOL_OBJECT_SIZE', NaN);
         }
@@ -279,11 +276,6 @@ function createObjectPoolClass({ afterMajorGc, LoanTracker }) {
           this.#size--;
         }
       }
-    }
-
-    /** Whether objects have a limit in bytes and nobody but us can tell their size. */
-    #isUnmeasured() {
-      return this.#maxObjectBytes < Infinity && this.#sizeOf === undefined;
     }
 
     /**
@@ -316,7 +308,7 @@ function createObjectPoolClass({ afterMajorGc, LoanTracker }) {
 
     /** @param {T} object */
     #isFit(object) {
-      if (this.#maxObjectBytes < Infinity && this.#bytesOf(object) > this.#maxObjectBytes) {
+      if (this.#limited && this.#bytesOf(object) > this.#maxObjectBytes) {
         this.#oversized++;
         return false;
       }
@@ -432,7 +424,7 @@ function createObjectPoolClass({ afterMajorGc, LoanTracker }) {
       }
       Mark.set(object, this.#trackedMark);
       const loan = /** @type {any} */ (this.#tracker).open(stackBelow(this.#entry ?? acquire), object);
-      /** @type {any} */ (this.#loans).set(object, loan);
+      this.#loans.set(object, loan);
     }
 
     /**
@@ -443,9 +435,8 @@ function createObjectPoolClass({ afterMajorGc, LoanTracker }) {
       if (state !== this.#trackedMark) {
         throw this.#refusal(state);
       }
-      const loans = /** @type {WeakMap<T, import('../loan-tracker.js').Loan>} */ (this.#loans);
-      /** @type {any} */ (this.#tracker).close(loans.get(object));
-      loans.delete(object);
+      /** @type {any} */ (this.#tracker).close(this.#loans.get(object));
+      this.#loans.delete(object);
     }
   }
 

@@ -3,6 +3,8 @@
 const { error } = require('../errors.js');
 const { LOAN_OPTIONS, loanOptions } = require('../loan-tracker.js');
 const validate = require('../validate.js');
+const { nextMarks } = require('./mark.js');
+const { templateOf } = require('./template.js');
 
 const OPTIONS = [
   ...LOAN_OPTIONS,
@@ -60,4 +62,43 @@ function poolOptions(options) {
   };
 }
 
-module.exports = { poolOptions };
+/** Of the objects of a pool with `check: 'off'`, which carry no mark. */
+const UNMARKED = 0;
+
+/**
+ * All that a pool is told when it is made.
+ *
+ * @param {unknown} template
+ * @param {import('../..').ObjectPoolOptions<any> | undefined} options
+ */
+function settingsOf(template, options) {
+  const given = poolOptions(options);
+  const { create, restore, measurable = true } = templateOf(template);
+  const limited = given.maxObjectBytes < Infinity;
+  if (limited && !measurable && given.sizeOf === undefined) {
+    throw error('ERR_HEAPWISE_POOL_OBJECT_SIZE', NaN);
+  }
+  const number = given.check === 'on' ? nextMarks() : UNMARKED;
+  // Negative where loans are tracked, so that one comparison in `acquire` tells all three kinds of pool apart.
+  const mark = given.track === 'off' ? number : -number;
+  const reset = given.reset === false ? undefined : given.reset;
+  return {
+    ...given,
+    create,
+    reset,
+    /** What takes the place of a reset that was not given. */
+    restore: given.reset === undefined ? restore : undefined,
+    limited,
+    idleMark: mark,
+    lentMark: mark === UNMARKED ? UNMARKED : mark + 1,
+    trackedMark: mark + 2,
+    /** Whether a released object must be looked at before it is idle again: all that is optional about a release. */
+    settles:
+      reset !== undefined ||
+      (given.reset === undefined && restore !== undefined) ||
+      limited ||
+      given.maxIdle < Infinity,
+  };
+}
+
+module.exports = { UNMARKED, settingsOf };
