@@ -303,6 +303,14 @@ describe('the memory of an ObjectPool', () => {
   });
 });
 
+test('the ObjectPool made last does not outlive its use in what makes the next one', async () => {
+  const refs = (() => {
+    const make = () => ({});
+    return [new WeakRef(make), new WeakRef(new ObjectPool(make))];
+  })();
+  assert.ok(await collected(refs));
+});
+
 describe('use of an ObjectPool', () => {
   test('returns what the function returns, and has the object back by then', () => {
     const pool = new ObjectPool(numbered());
