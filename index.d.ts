@@ -814,6 +814,8 @@ export interface ResourcePoolStats {
   destroyFailed: number;
   /** Resources that did not pass `validate`. */
   invalid: number;
+  /** Resources that `evict` found in the pool. */
+  evicted: number;
   /** Acquires whose time was over. */
   timedOut: number;
   /** Acquires that were aborted. */
@@ -870,6 +872,16 @@ export class ResourcePool<R> {
    * over; what `destroy` of the options throws does not reject it. Rejected as `release` throws.
    */
   destroy(resource: R): Promise<void>;
+
+  /**
+   * Has a resource destroyed that has died, whoever has it: at once when it is idle, else as soon as it is released,
+   * validated or reset. For resources that say so themselves, as a socket does with `close`. One that dies before anybody
+   * had it, within `backoff.min` of its creation, counts as a `create` that failed.
+   *
+   * The answer is false, and nothing is done, when the pool does not have it: not yet, no more, or never. Of equal
+   * primitives an idle one goes first.
+   */
+  evict(resource: R): boolean;
 
   /**
    * Lends a resource to `fn` and takes it back when `fn` is done, whether it returns, throws, or rejects. A resource that

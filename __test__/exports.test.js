@@ -96,6 +96,7 @@ const MEMBERS = {
     'acquire',
     'close',
     'destroy',
+    'evict',
     'drain',
     'holders',
     'lease',

@@ -120,10 +120,12 @@ async function schedule(seed) {
   const Pool = createResourcePoolClass({ clock, LoanTracker: createLoanTrackerClass(clock) });
   const pool = new Pool(options);
   const lent = new Set();
+  const evicted = new Set();
   const counts = { asked: 0, answered: 0 };
 
   function got(resource) {
     assert.equal(world.states.get(resource), 'alive', 'what is lent is alive');
+    assert.ok(!evicted.has(resource), 'what is evicted is not lent');
     assert.ok(!lent.has(resource), 'lent to one at a time');
     lent.add(resource);
   }
@@ -184,6 +186,15 @@ async function schedule(seed) {
         void pool.destroy(resource);
       }
     },
+    evict() {
+      const known = [...world.states.keys()];
+      if (known.length > 0) {
+        const resource = random.pick(known);
+        const alive = world.states.get(resource) === 'alive';
+        assert.equal(pool.evict(resource), alive, 'found as long as it is alive');
+        evicted.add(resource);
+      }
+    },
     abort: () => aborts.splice(0, 1).forEach((controller) => controller.abort()),
     settle: () => world.settleOne(),
     settleMore: () => world.settleOne(),
@@ -192,7 +203,13 @@ async function schedule(seed) {
   const names = Object.keys(steps);
   let closing = false;
   world.meddle = () => {
-    if (!closing) {
+    if (closing) {
+      return;
+    }
+    if (random.chance(0.1) && world.states.size > 0) {
+      // It may be on its way to somebody, who is not to be blamed for it.
+      pool.evict(random.pick([...world.states.keys()]));
+    } else {
       steps[random.pick(['acquire', 'try', 'release', 'destroy', 'abort'])]();
     }
   };

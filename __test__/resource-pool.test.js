@@ -380,6 +380,112 @@ describe('a resource that is not valid', () => {
   });
 });
 
+describe('a resource that dies', () => {
+  it('is not known before it is made, once it is gone, or in another pool', async () => {
+    const { pool, destroyed } = numbered();
+    const { pool: other } = numbered();
+    const resource = await pool.acquire();
+    assert.equal(other.evict(resource), false);
+    await pool.destroy(resource);
+    assert.equal(pool.evict(resource), false);
+    assert.equal(pool.evict(undefined), false);
+    assert.deepEqual([destroyed.length, pool.stats().evicted], [1, 0]);
+  });
+
+  it('while it is idle is destroyed at once, and replaced if min wants it', async () => {
+    const { pool, clock, made, destroyed } = numbered({ min: 2 });
+    await settle();
+    clock.advance(100);
+    assert.equal(pool.evict(made[0]), true);
+    assert.deepEqual(destroyed, [made[0]]);
+    const { size, idle, evicted, invalid } = pool.stats();
+    assert.deepEqual({ size, idle, evicted, invalid }, { size: 2, idle: 2, evicted: 1, invalid: 0 });
+    assert.equal(pool.evict(made[0]), false);
+  });
+
+  it('while it is lent is destroyed when it comes back, and counted once', async () => {
+    for (const reset of [undefined, () => {}]) {
+      const { pool, destroyed } = numbered({ max: 1, reset });
+      const resource = await pool.acquire();
+      const waiting = pool.acquire();
+      assert.equal(pool.evict(resource), true);
+      assert.equal(pool.evict(resource), true);
+      assert.deepEqual([destroyed.length, pool.stats().borrowed, pool.stats().evicted], [0, 1, 1]);
+      pool.release(resource);
+      assert.deepEqual(destroyed, [resource]);
+      assert.equal((await waiting).number, 2);
+    }
+  });
+
+  it('while it is validated or reset goes to nobody, whatever the answer', async () => {
+    for (const step of ['validate', 'reset']) {
+      const answer = deferred();
+      const { pool, destroyed } = numbered({ max: 1, [step]: () => answer.promise });
+      const resource = await pool.acquire();
+      pool.release(resource);
+      const next = pool.acquire();
+      assert.equal(pool.stats().idle, 0, step);
+      assert.equal(pool.evict(resource), true);
+      answer.resolve(true);
+      assert.equal((await next).number, 2, step);
+      assert.deepEqual(destroyed, [resource]);
+      assert.deepEqual([pool.stats().evicted, pool.stats().invalid], [1, 0]);
+    }
+  });
+
+  it('in the hands of its own check, which finds it good, goes to nobody', async () => {
+    const { pool, made } = numbered({
+      validate: (resource) => resource.number > 1 || pool.evict(resource),
+    });
+    pool.release(await pool.acquire());
+    assert.equal(pool.tryAcquire(), undefined);
+    assert.equal((await pool.acquire()).number, 2);
+    assert.equal(made.length, 2);
+  });
+
+  it('as soon as it is made, time after time, is not replaced without a pause', async () => {
+    const { pool, clock, made } = numbered({ min: 1, backoff: { min: 100, max: 10_000 } });
+    for (let i = 0; i < 3; i++) {
+      const { length } = made;
+      pool.evict(made[length - 1]);
+      assert.equal(made.length, length, 'not yet');
+      clock.advance(100);
+      assert.equal(made.length, length + 1);
+    }
+    clock.advance(100);
+    pool.evict(made.at(-1));
+    assert.equal(made.length, 5, 'one that lived for a while is replaced at once');
+  });
+
+  it('in the moment in which it is made, time after time, is not replaced without a pause', async () => {
+    const evictAll = ({ pool, resource }) => pool.evict(resource);
+    subscribe('heapwise:resource-pool:create', evictAll);
+    const { pool, made } = numbered({ min: 1 });
+    unsubscribe('heapwise:resource-pool:create', evictAll);
+    assert.deepEqual([made.length, pool.stats().size], [1, 0]);
+  });
+
+  it('does not keep a pool from draining', async () => {
+    const { pool, destroyed } = numbered({ max: 2 });
+    const [idle, lent] = await Promise.all([pool.acquire(), pool.acquire()]);
+    pool.release(idle);
+    const drained = pool.drain();
+    assert.equal(pool.evict(idle), false);
+    assert.equal(pool.evict(lent), true);
+    pool.release(lent);
+    await drained;
+    assert.deepEqual(destroyed, [idle, lent]);
+  });
+
+  it('takes one of two equal primitives with it, the idle one first', async () => {
+    const { pool, destroyed } = numbered({ create: () => 7 });
+    await pool.acquire();
+    pool.release(await pool.acquire());
+    assert.equal(pool.evict(7), true);
+    assert.deepEqual([destroyed, pool.stats().borrowed], [[7], 1]);
+  });
+});
+
 describe('one who waits', () => {
   it('too long is told who holds what for how long, and swallows no resource', async () => {
     const { pool, clock } = numbered({ max: 2, acquireTimeout: 1000, track: 'all' });

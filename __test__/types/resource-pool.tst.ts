@@ -26,6 +26,7 @@ describe('wrong use is refused', () => {
 
   test('a foreign resource', () => {
     expect(pool.release).type.not.toBeCallableWith(new Map());
+    expect(pool.evict).type.not.toBeCallableWith(new Map());
   });
 
   test('writing to a lease', async () => {
@@ -50,6 +51,7 @@ describe('a pool', () => {
 
   test('tells of itself', () => {
     expect(pool.stats()).type.toBe<ResourcePoolStats>();
+    expect(pool.evict(new Connection())).type.toBe<boolean>();
     expect(pool.holders()).type.toBe<ResourceHolder[]>();
     expect(pool.holders()[0]!.owner).type.toBe<string | null>();
     expect(pool.drain({ timeout: 5 })).type.toBe<Promise<void>>();

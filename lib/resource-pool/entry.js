@@ -43,6 +43,7 @@ class Entry {
     /** When it was last lent or became idle. */
     this.since = now;
     this.expiresAt = expiresAt;
+    /** 0 or less: it is not to be lent again. */
     this.usesLeft = usesLeft;
   }
 
@@ -87,14 +88,15 @@ class Entries {
   }
 
   /**
-   * One that is lent, of those with that resource.
+   * One in that state, of those with that resource.
    *
    * @param {unknown} resource
+   * @param {number} state
    * @returns {Entry | undefined}
    */
-  lent(resource) {
+  find(resource, state) {
     let entry = this.#byResource.get(resource);
-    while (entry !== undefined && entry.state !== LENT) {
+    while (entry !== undefined && entry.state !== state) {
       entry = entry.twin;
     }
     return entry;

@@ -78,6 +78,7 @@ function createResourcePoolClass({ clock, LoanTracker }) {
     #destroyed = 0;
     #destroyFailed = 0;
     #invalid = 0;
+    #evicted = 0;
     #timedOut = 0;
     #aborted = 0;
     #peakLent = 0;
@@ -149,6 +150,30 @@ function createResourcePoolClass({ clock, LoanTracker }) {
      */
     destroy(resource) {
       return new Promise((resolve) => this.#takeOut(this.#lentEntry(resource), resolve));
+    }
+
+    /**
+     * @param {R} resource
+     * @returns {boolean} whether it was in the pool
+     */
+    evict(resource) {
+      const entries = this.#entries;
+      const entry =
+        entries.find(resource, IDLE) ?? entries.find(resource, BUSY) ?? entries.find(resource, LENT);
+      if (entry === undefined) {
+        return false;
+      }
+      if (entry.usesLeft > 0) {
+        this.#evicted++;
+      }
+      // Whoever is about to lend it, or takes it back, sees that it is worn out.
+      entry.usesLeft = 0;
+      if (entry.state === IDLE) {
+        this.#idle.remove(entry);
+        this.#retireEvicted(entry);
+        this.#serve();
+      }
+      return true;
     }
 
     /**
@@ -241,6 +266,7 @@ function createResourcePoolClass({ clock, LoanTracker }) {
         destroyed: this.#destroyed,
         destroyFailed: this.#destroyFailed,
         invalid: this.#invalid,
+        evicted: this.#evicted,
         timedOut: this.#timedOut,
         aborted: this.#aborted,
         leaked: this.#tracking?.loans.leaked ?? 0,
@@ -274,7 +300,10 @@ function createResourcePoolClass({ clock, LoanTracker }) {
       let spoilt = false;
       for (let entry = this.#pick(); entry !== undefined; entry = this.#pick()) {
         if (this.#check(entry)) {
-          return entry;
+          if (entry.usesLeft > 0) {
+            return entry;
+          }
+          this.#retireEvicted(entry);
         }
         spoilt = true;
       }
@@ -474,6 +503,10 @@ function createResourcePoolClass({ clock, LoanTracker }) {
 
     /** To whoever is the first in the line, else to the idle ones. @param {Entry} entry */
     #offer(entry) {
+      if (entry.usesLeft <= 0) {
+        this.#retireEvicted(entry);
+        return;
+      }
       const waiter = this.#line.shift();
       if (waiter !== undefined) {
         const now = clock.now();
@@ -506,7 +539,7 @@ function createResourcePoolClass({ clock, LoanTracker }) {
      * @returns {Entry}
      */
     #lentEntry(resource) {
-      const entry = this.#entries.lent(resource);
+      const entry = this.#entries.find(resource, LENT);
       if (entry === undefined) {
         const twice = this.#entries.has(resource);
         throw error(twice ? 'ERR_HEAPWISE_POOL_DOUBLE_RELEASE' : 'ERR_HEAPWISE_POOL_FOREIGN_OBJECT');
@@ -563,7 +596,7 @@ function createResourcePoolClass({ clock, LoanTracker }) {
      * @param {boolean} well whether it was reset
      */
     #cleaned(entry, well) {
-      if (well) {
+      if (well && entry.usesLeft > 0) {
         this.#reuse(entry);
       } else {
         this.#retire(entry);
@@ -670,6 +703,20 @@ function createResourcePoolClass({ clock, LoanTracker }) {
       this.#backoff.failed(round, clock.now());
       this.#report('create', cause);
       this.#line.shift()?.reject(Object.assign(error('ERR_HEAPWISE_RESOURCE_CREATE', cause), { cause }));
+    }
+
+    /**
+     * One that nobody had before it ended, sooner than an attempt that fails may be made again, counts as such an attempt:
+     * a server that takes connections and closes them at once would else be asked for `min` of them without a pause.
+     *
+     * @param {Entry} entry that is neither idle nor lent
+     */
+    #retireEvicted(entry) {
+      const now = clock.now();
+      if (entry.loan === 0 && now - entry.since < this.#options.backoff.min) {
+        this.#backoff.failed(this.#backoff.begin(), now);
+      }
+      this.#retire(entry);
     }
 
     /** It came when nobody counted on it any more. @param {R} resource */
