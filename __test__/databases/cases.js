@@ -10,6 +10,7 @@ const { setTimeout: delay } = require('node:timers/promises');
 const { createDatabase } = require('../../examples/database/database.js');
 const { assertRejects, deferred } = require('../helper.js');
 const { ROOT, runScript } = require('../run-script.js');
+const { proxyTo } = require('./proxy.js');
 const { serverOf } = require('./servers.js');
 
 const MAX = 5;
@@ -29,6 +30,9 @@ const APP = { user: 'app', password: 'also not a secret' };
  * @property {string} placeholder of the first value
  * @property {string} begin a statement that opens a transaction
  * @property {{ set: string, get: string }} variable one of the session; what is not set is null or ''
+ * @property {boolean} forgiving whether a statement that fails leaves its transaction as it was
+ * @property {(seconds: number, limit: number) => { connection: object, sql: any }} hurried the `sleep` statement, for which
+ *   the client waits that many milliseconds at most, and the options that this needs
  * @property {RegExp} lost codes and messages of the driver for a connection that is lost
  * @property {RegExp} refused codes of the driver while there is no server
  * @property {string} denied code for a wrong password
@@ -68,7 +72,7 @@ function databaseCases(name, kind, dialect) {
     it(`a pool of ${name} connections`, { skip: missing }, () => {});
     return;
   }
-  describe(`a pool of ${name} connections`, { timeout: 60_000 }, () => {
+  describe(`a pool of ${name} connections`, { timeout: 120_000 }, () => {
     const file = join(ROOT, 'examples', 'database', dialect.driver);
     const driver = require(file);
     let server;
@@ -142,6 +146,7 @@ function databaseCases(name, kind, dialect) {
         );
         const most = Math.max(...answers.map((answer) => Number(answer.rows[0].count)));
         assert.ok(most > 1 && most <= MAX, `${most} connections`);
+        await until(() => database.stats().pool.idle === MAX);
         assert.equal(await connections(), MAX);
         const { pool, queries } = database.stats();
         assert.deepEqual([pool.created, pool.acquired, queries.times.count], [MAX, 300, 300]);
@@ -298,7 +303,8 @@ function databaseCases(name, kind, dialect) {
         },
       })) {
         it(`is rolled back when its function ${how}, and the connection is used again`, async () => {
-          await using(open({ max: 1 }), async (database) => {
+          // Nothing makes good what the transaction leaves behind.
+          await using(open({ max: 1, reset: undefined }), async (database) => {
             const session = await id(database);
             await assert.rejects(database.transaction(fail), { name: 'RangeError', message: 'mine' });
             assert.deepEqual(await rows(), [1, 2]);
@@ -323,6 +329,26 @@ function databaseCases(name, kind, dialect) {
           assert.deepEqual(await rows(), [1, 2]);
           assert.equal(await id(database), session, 'a statement that fails does not break the connection');
           assert.equal(database.stats().queries.failed, 1);
+        });
+      });
+
+      const outcome = dialect.forgiving
+        ? 'is committed without it'
+        : 'fails, since the server has rolled it back';
+      it(`whose function passes over a statement that failed ${outcome}`, async () => {
+        await using(open({ max: 1 }), async (database) => {
+          const done = database.transaction(async (transaction) => {
+            await insert(transaction, 6);
+            await assert.rejects(insert(transaction, 1));
+          });
+          if (dialect.forgiving) {
+            await done;
+            assert.deepEqual(await rows(), [1, 2, 6]);
+            await admin.query('DELETE FROM things WHERE id = 6');
+          } else {
+            await assert.rejects(done, /was rolled back/);
+            assert.deepEqual(await rows(), [1, 2]);
+          }
         });
       });
 
@@ -381,6 +407,40 @@ function databaseCases(name, kind, dialect) {
       });
     });
 
+    describe('a connection that is dead without a word', () => {
+      it('is found out by a ping, and holds up neither the next one nor the end', async () => {
+        const proxy = await proxyTo(server.connection.port);
+        const connection = { ...server.connection, ...APP, port: proxy.port };
+        const database = open({ max: 1, validateAfter: 1, validateTimeout: 50 }, { connection });
+        await using(database, async () => {
+          const dead = await id(database);
+          proxy.mute();
+          await delay(2);
+          assert.notEqual(await id(database), dead);
+          proxy.mute();
+        });
+        const { invalid, destroyed, destroyFailed } = database.stats().pool;
+        assert.deepEqual(
+          { invalid, destroyed, destroyFailed },
+          { invalid: 1, destroyed: 2, destroyFailed: 0 },
+        );
+        await proxy.close();
+      });
+    });
+
+    describe('a statement for which the client waits no longer', () => {
+      it('is still the server’s, and its connection is lent no more', async () => {
+        const { connection, sql } = dialect.hurried(30, 50);
+        const settings = { connection: { ...server.connection, ...APP, ...connection } };
+        await using(open({ max: 1 }, settings), async (database) => {
+          await assert.rejects(database.query(sql), /timeout/);
+          const left = await busy();
+          assert.notEqual(await id(database), left);
+          await kill(left);
+        });
+      });
+    });
+
     describe('a session', () => {
       for (const fresh of [false, true]) {
         it(`${fresh ? 'is as new' : 'keeps its variables'} for the next one, as is asked for`, async () => {
@@ -423,7 +483,7 @@ function databaseCases(name, kind, dialect) {
       it('while the pool is idle, nobody notices', async () => {
         await using(open(), async (database) => {
           await Promise.all(Array.from({ length: MAX }, () => database.query(dialect.sleep(0.02))));
-          assert.equal(database.stats().pool.size, MAX);
+          await until(() => database.stats().pool.idle === MAX);
           await server.stop();
           await until(() => database.stats().pool.size === 0);
           await server.start();

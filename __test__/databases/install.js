@@ -45,7 +45,7 @@ function find(program) {
 
 /** @param {string[]} args */
 function apt(...args) {
-  const { status, stderr, error } = spawnSync('apt-get', ['-qq', ...args], {
+  const { status, stderr, error } = spawnSync('apt-get', ['-qq', '-o', 'DPkg::Lock::Timeout=120', ...args], {
     encoding: 'utf8',
     env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
   });
@@ -66,7 +66,9 @@ function install(packages) {
     chmodSync(POLICY, 0o755);
   }
   try {
-    return apt('update') ?? apt('install', '-y', '--no-install-recommends', ...packages);
+    // Without a network what was fetched before may do.
+    apt('update');
+    return apt('install', '-y', '--no-install-recommends', ...packages);
   } finally {
     if (!guarded) {
       rmSync(POLICY);

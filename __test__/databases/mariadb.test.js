@@ -18,6 +18,8 @@ databaseCases('MariaDB', mariadb, {
   placeholder: '?',
   begin: 'BEGIN',
   variable: { set: 'SET @mine = 5', get: 'SELECT @mine AS value' },
+  forgiving: true,
+  hurried: (seconds, timeout) => ({ connection: {}, sql: { sql: `SELECT SLEEP(${seconds})`, timeout } }),
   lost: /PROTOCOL_CONNECTION_LOST|ECONNRESET|EPIPE|ER_CONNECTION_KILLED|ER_SERVER_SHUTDOWN|closed state/,
   refused: /ECONNREFUSED|ECONNRESET|PROTOCOL_CONNECTION_LOST|ER_SERVER_SHUTDOWN/,
   denied: 'ER_ACCESS_DENIED_ERROR',

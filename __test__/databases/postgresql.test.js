@@ -21,6 +21,11 @@ databaseCases('PostgreSQL', postgresql, {
     set: "SET heapwise.mine = '5'",
     get: "SELECT current_setting('heapwise.mine', true) AS value",
   },
+  forgiving: false,
+  hurried: (seconds, limit) => ({
+    connection: { query_timeout: limit },
+    sql: `SELECT pg_sleep(${seconds})`,
+  }),
   // 57P01: terminated by an administrator, 57P02: because another process of the server crashed.
   lost: /57P01|57P02|ECONNRESET|EPIPE|Connection terminated|not queryable/,
   // 57P03: it cannot connect now.

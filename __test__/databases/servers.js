@@ -90,16 +90,10 @@ const postgresql = {
     '--no-sync',
   ],
   serve: (folder, port) => [
-    '-D',
-    join(folder, 'data'),
-    '-p',
-    String(port),
-    '-k',
-    folder,
-    ...['fsync=off', `listen_addresses=${HOST}`, `max_connections=${MOST_CONNECTIONS}`].flatMap((setting) => [
-      '-c',
-      setting,
-    ]),
+    ...['-D', join(folder, 'data'), '-p', String(port)],
+    ...['-c', 'fsync=off', '-c', `listen_addresses=${HOST}`, '-c', `max_connections=${MOST_CONNECTIONS}`],
+    // The path of a socket in a temporary folder may be longer than a system allows.
+    ...['-c', 'unix_socket_directories='],
   ],
   files: () => ({ password: PASSWORD }),
 };

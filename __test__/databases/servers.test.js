@@ -24,7 +24,7 @@ for (const [name, kind] of Object.entries({ mariadb, postgresql })) {
   const { missing } = serverOf(kind);
   it(
     `a ${name} server ends with the test that started it, even if that is killed`,
-    { skip: missing ?? false },
+    { skip: missing ?? false, timeout: 30_000 },
     async () => {
       const { signal, stdout, stderr } = await runScript(`
       const { serverOf, ...kinds } = require(${SERVERS});

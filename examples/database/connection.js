@@ -1,5 +1,8 @@
 'use strict';
 
+/** How long a server that is well may take to say goodbye. Milliseconds. */
+const GOODBYE_MS = 1000;
+
 /**
  * What the connections of all drivers have in common: whether they can still be used, and whether they keep the process
  * alive, which an idle one must not. A driver adds `query`, `begin`, `commit`, `rollback`, `ping`, `reset` and `close`.
@@ -38,6 +41,19 @@ class Connection {
       void this.close();
       throw error;
     }
+  }
+
+  /**
+   * Ends it, by force if the server does not answer: it may be gone without a word, and its socket would stay for minutes.
+   *
+   * @param {() => Promise<unknown>} end
+   * @param {() => void} destroy makes `end` end
+   */
+  async ended(end, destroy) {
+    this.usable = false;
+    const timer = setTimeout(destroy, GOODBYE_MS);
+    await this.exchange(end);
+    clearTimeout(timer);
   }
 
   /** It is not to be used again. */

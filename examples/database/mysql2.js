@@ -2,7 +2,6 @@
 
 /** The driver for MySQL and MariaDB, over the package `mysql2`. */
 
-const { once } = require('node:events');
 const mysql = require('mysql2');
 const { Connection } = require('./connection.js');
 
@@ -73,16 +72,18 @@ class Mysql2Connection extends Connection {
   }
 
   async close() {
-    if (!this.usable) {
+    const { stream } = this.#client;
+    if (this.usable) {
+      const closed = new Promise((resolve) => stream.once('close', resolve));
+      await this.ended(
+        () => (this.#client.end(), closed),
+        () => stream.destroy(),
+      );
+    } else {
+      // It only ends its half of the socket.
       this.#client.destroy();
-      return;
+      stream.destroy();
     }
-    this.usable = false;
-    await this.exchange(() => {
-      const closed = once(this.#client.stream, 'close');
-      this.#client.end();
-      return closed;
-    });
   }
 
   /** @param {(done: (error: any, answer?: any) => void) => void} command */

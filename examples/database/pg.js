@@ -7,8 +7,6 @@ const { Connection } = require('./connection.js');
 
 /** What a transaction status of the server says: none is open. */
 const NONE = 'I';
-/** How long a server that is well may take to say goodbye. Milliseconds. */
-const GOODBYE_MS = 1000;
 
 class PgConnection extends Connection {
   #client;
@@ -73,14 +71,11 @@ class PgConnection extends Connection {
     await this.#send('DISCARD ALL');
   }
 
-  async close() {
-    this.usable = false;
-    await this.exchange(async () => {
-      // Of a server that is gone without a word nothing would come for minutes.
-      const timer = setTimeout(() => this.#client.connection.stream.destroy(), GOODBYE_MS);
-      await this.#client.end();
-      clearTimeout(timer);
-    });
+  close() {
+    return this.ended(
+      () => this.#client.end(),
+      () => this.#client.connection.stream.destroy(),
+    );
   }
 
   /**
