@@ -309,6 +309,27 @@ describe('requests', () => {
     monitor.close();
   });
 
+  it('that wait behind one on their connection do not stay in flight when it is cut', async () => {
+    const monitor = createMonitor();
+    const measure = monitor.middleware();
+    const arrived = new EventEmitter();
+    let count = 0;
+    const { port } = await serve((req, res) =>
+      measure(req, res, () => ++count === 12 && arrived.emit('all')),
+    );
+    const warnings = [];
+    const listen = (warning) => warnings.push(warning.name);
+    process.on('warning', listen);
+    const socket = net.connect(port, '127.0.0.1');
+    socket.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(12));
+    await once(arrived, 'all');
+    socket.destroy();
+    const { requests, aborted } = await finished(monitor, 12);
+    process.off('warning', listen);
+    assert.deepEqual({ requests, aborted, warnings }, { requests: 0, aborted: 12, warnings: [] });
+    monitor.close();
+  });
+
   it('that come to a second mount when it is their turn on the connection are not counted again', async () => {
     const monitor = createMonitor();
     const app = express();

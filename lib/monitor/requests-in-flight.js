@@ -3,6 +3,7 @@
 const { channel } = require('node:diagnostics_channel');
 const { performance } = require('node:perf_hooks');
 const { notNode } = require('../runtime.js');
+const { isOver, isWhole, onOver } = require('../response-end.js');
 const { read } = require('./read.js');
 
 /** Property of a socket under which its `Connection` lies. */
@@ -80,18 +81,16 @@ class RequestsInFlight {
    * @param {any} res
    */
   #beganApart(req, res) {
-    // Over before it came here: no `close` will come.
-    if (this.#seen.has(res) || res.destroyed === true || res.writableFinished === true) {
+    if (this.#seen.has(res) || isOver(req, res)) {
       return;
     }
     this.#seen.add(res);
     this.#count++;
     this.#apart++;
     const start = performance.now();
-    // `close` comes exactly once for each response, finished or aborted; `finish` never comes for an aborted one.
-    res.once('close', () => {
+    onOver(req, res, () => {
       this.#apart--;
-      if (whole(res)) {
+      if (isWhole(res)) {
         this.ended(req, res, start);
       } else {
         this.lost();
@@ -145,16 +144,6 @@ function connect(socket, owner) {
   socket[CONNECTION] = connection;
   socket.once('close', () => connection.giveUp());
   return connection;
-}
-
-/**
- * Whether a closed response was handed over to its end. One of HTTP/2 that was reset is `writableFinished` as well.
- *
- * @param {any} res
- * @returns {boolean}
- */
-function whole(res) {
-  return res.writableFinished && res.writableEnded && (res.stream?.rstCode ?? 0) === 0;
 }
 
 /** @param {any} message */
