@@ -54,6 +54,8 @@ export type HeapwiseErrorCode =
   | 'ERR_HEAPWISE_POOL_INVALID_TEMPLATE'
   /** With `maxObjectBytes`: the size of an object is not a number >= 0, or is not known. `TypeError` */
   | 'ERR_HEAPWISE_POOL_OBJECT_SIZE'
+  /** `req.pooled` of `heapwise/express` was read when the response was over. `Error` */
+  | 'ERR_HEAPWISE_POOL_RESPONSE_OVER'
   /** The pool is closed. `Error` */
   | 'ERR_HEAPWISE_POOL_CLOSED'
   /** Pools of one name ask for different `maxBytes`. `RangeError` */
@@ -102,7 +104,7 @@ export type HeapwiseErrorCode =
   | 'ERR_HEAPWISE_UNSUPPORTED'
   /** No Prometheus client is installed. `Error` */
   | 'ERR_HEAPWISE_PROMETHEUS_MISSING'
-  /** A cache or pool of that name is watched already. `RangeError` */
+  /** There is another cache or pool of that name already. `RangeError` */
   | 'ERR_HEAPWISE_DUPLICATE_NAME'
   /** The native addon could not be loaded; raised by `require('heapwise')`. `Error` */
   | 'ERR_HEAPWISE_BINDING_MISSING';

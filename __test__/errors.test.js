@@ -25,6 +25,7 @@ const CONTRACT = {
   ERR_HEAPWISE_POOL_INVALID_OBJECT: [TypeError, 'null, which is not an object'],
   ERR_HEAPWISE_POOL_INVALID_TEMPLATE: [TypeError, 'template.at', 'no plain object'],
   ERR_HEAPWISE_POOL_OBJECT_SIZE: [TypeError, NaN],
+  ERR_HEAPWISE_POOL_RESPONSE_OVER: [Error],
   ERR_HEAPWISE_POOL_CLOSED: [Error],
   ERR_HEAPWISE_BUFFER_POOL_BUDGET: [RangeError, 'Pools of this name share a "maxBytes" of 5'],
   ERR_HEAPWISE_BUFFER_POOL_EXHAUSTED: [Error, 'The system gave no memory'],

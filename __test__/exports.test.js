@@ -177,6 +177,19 @@ test('heapwise/streams exports these, and streams.d.ts declares them', async () 
   assert.equal(pooledTransform, require('heapwise/streams').pooledTransform);
 });
 
+test('the exports of heapwise/express are these, and express.d.ts declares them', () => {
+  const face = require('heapwise/express');
+  assert.deepEqual(Object.keys(face), ['pooled']);
+  const text = readFileSync(join(__dirname, '..', 'express.d.ts'), 'utf8');
+  const declared = text.matchAll(
+    /^export (?:declare )?(?:class|function|const|let|var|enum|default) (\w+)/gm,
+  );
+  assert.deepEqual(
+    [...declared].map(([, name]) => name),
+    ['pooled'],
+  );
+});
+
 describe('the public members are these', () => {
   for (const [name, members] of Object.entries(MEMBERS)) {
     test(name, () => {

@@ -47,6 +47,11 @@ const table = {
     message: (got) =>
       `The size of an object must be a non-negative number, got ${describe(got)}; pass "sizeOf"`,
   },
+  ERR_HEAPWISE_POOL_RESPONSE_OVER: {
+    base: Error,
+    message: () =>
+      'The response is over: what "req.pooled" had was given back, and may be lent to another request by now',
+  },
   ERR_HEAPWISE_POOL_CLOSED: { base: Error, message: () => 'The pool is closed' },
   ERR_HEAPWISE_BUFFER_POOL_BUDGET: { base: RangeError, message: (reason) => reason },
   ERR_HEAPWISE_BUFFER_POOL_EXHAUSTED: { base: Error, message: (reason) => reason },
@@ -111,7 +116,7 @@ const table = {
   },
   ERR_HEAPWISE_DUPLICATE_NAME: {
     base: RangeError,
-    message: (kind, name) => `A ${kind} named "${name}" is watched already`,
+    message: (kind, name) => `There is another ${kind} named "${name}" already`,
   },
 };
 

@@ -144,7 +144,14 @@ describe('the installed package', () => {
 
   test('carries the types and lib/, and neither binaries nor sources nor tests', () => {
     const paths = main.files.map(({ path }) => path);
-    for (const wanted of ['index.d.ts', 'lib/index.js', 'lib/binding.js', 'lib/platform.js']) {
+    for (const wanted of [
+      'index.d.ts',
+      'express.d.ts',
+      'lib/index.js',
+      'lib/express.js',
+      'lib/binding.js',
+      'lib/platform.js',
+    ]) {
       assert.ok(paths.includes(wanted), `${wanted} is missing`);
     }
     const unwanted = paths.filter((path) => /\.node$|^src\/|^__test__\/|^target\/|\.test\.js$/.test(path));
@@ -172,6 +179,44 @@ describe('the installed package', () => {
     );
     assert.notEqual(names.length, 0);
     assert.equal(reused, true);
+  });
+
+  test('has the subpath heapwise/express, with types for CommonJS and ES modules', () => {
+    const app = install('app-express', [main.path, platform.path]);
+    const script = `
+      const { ObjectPool } = require('heapwise');
+      const { EventEmitter } = require('node:events');
+      const lend = require('heapwise/express').pooled({ object: new ObjectPool(() => ({ n: 5 })) });
+      const req = {};
+      lend(req, new EventEmitter(), () => console.log(JSON.stringify(req.pooled)));`;
+    assert.deepEqual(evaluate(script, app), { object: { n: 5 } });
+
+    const source = `
+      import { ObjectPool, ResourcePool } from 'heapwise';
+      import { pooled, type PooledMiddleware, type PooledOf } from 'heapwise/express';
+      const pools = { db: new ResourcePool({ create: async () => 5 }), map: new ObjectPool(() => new Map<string, number>()) };
+      declare module 'heapwise/express' { interface Pooled extends PooledOf<typeof pools> {} }
+      const lend: PooledMiddleware = pooled(pools, { timeout: 1000 });
+      export const read = (request: Express.Request): number | undefined => request.pooled.map.get(String(request.pooled.db));
+      // @ts-expect-error no such pool
+      export const wrong = (request: Express.Request) => request.pooled.other;
+      export default lend;`;
+    fs.writeFileSync(join(app, 'common.cts'), source);
+    fs.writeFileSync(join(app, 'module.mts'), source);
+    const settings =
+      '--strict --noEmit --target es2022 --lib es2022,esnext.disposable --module node16 --types node';
+    const { status, stdout } = node(
+      [
+        join(root, 'node_modules', 'typescript', 'bin', 'tsc'),
+        ...settings.split(' '),
+        '--typeRoots',
+        join(root, 'node_modules', '@types'),
+        'common.cts',
+        'module.mts',
+      ],
+      app,
+    );
+    assert.equal(status, 0, stdout);
   });
 
   test('without its platform package says so, with a code and the platform', () => {

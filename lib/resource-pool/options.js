@@ -135,4 +135,4 @@ function waitOptions(value, owner, fallback) {
   return timeout(given.timeout, 'timeout', fallback);
 }
 
-module.exports = { LONGEST_TIMER, acquireOptions, poolOptions, waitOptions };
+module.exports = { LONGEST_TIMER, acquireOptions, poolOptions, timeout, waitOptions };
