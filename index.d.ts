@@ -642,7 +642,8 @@ export interface ResourcePoolOptions<R> {
    * Makes a resource. What it throws or rejects with rejects one who waits, as the `cause` of an
    * `ERR_HEAPWISE_RESOURCE_CREATE`; the next attempt is made after `backoff`.
    *
-   * Any value may be a resource, except a promise or another thenable: no promise can be fulfilled with one.
+   * Any value may be a resource, except a promise or another thenable: no promise can be fulfilled with one. An object that
+   * is in the pool already would be lent to two: it counts as a failure, with `ERR_HEAPWISE_POOL_INVALID_OBJECT` as cause.
    */
   create: () => R | PromiseLike<R>;
 

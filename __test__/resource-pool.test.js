@@ -295,6 +295,21 @@ describe('a create function that fails', () => {
     assert.equal(pool.stats().createFailed, 10);
   });
 
+  it('because it returns an object that the pool has already does not get it lent to two', async () => {
+    for (const answer of [(shared) => shared, async (shared) => shared]) {
+      const shared = {};
+      const { pool, clock, destroyed } = numbered({ create: () => answer(shared) });
+      assert.equal(await pool.acquire(), shared);
+      const failed = await assertRejects(pool.acquire(), 'ERR_HEAPWISE_RESOURCE_CREATE', Error);
+      assert.equal(failed.cause.code, 'ERR_HEAPWISE_POOL_INVALID_OBJECT');
+      assert.deepEqual([destroyed, pool.stats().size, pool.stats().creating], [[], 1, 0]);
+      await pool.destroy(shared);
+      const again = pool.acquire();
+      clock.advance(100);
+      assert.equal(await again, shared, 'an object that was destroyed may come again');
+    }
+  });
+
   it('that takes too long gives its place away, and what it makes later is destroyed', async () => {
     const first = deferred();
     let calls = 0;

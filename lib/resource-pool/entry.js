@@ -102,6 +102,15 @@ class Entries {
     return entry;
   }
 
+  /**
+   * Whether it is an object that is here already. Primitives may be equal.
+   *
+   * @param {unknown} resource
+   */
+  hasObject(resource) {
+    return Object(resource) === resource && this.has(resource);
+  }
+
   /** @param {unknown} resource */
   has(resource) {
     return this.#byResource.has(resource);

@@ -659,7 +659,7 @@ function createResourcePoolClass({ clock, LoanTracker }) {
           if (failed) {
             this.#notMade(outcome, round);
           } else {
-            this.#made(outcome);
+            this.#made(outcome, round);
           }
           if (later) {
             // Else whoever had it made goes on to look at those who wait.
@@ -671,8 +671,18 @@ function createResourcePoolClass({ clock, LoanTracker }) {
       later = true;
     }
 
-    /** @param {R} resource */
-    #made(resource) {
+    /**
+     * @param {R} resource
+     * @param {number} round
+     */
+    #made(resource, round) {
+      if (this.#entries.hasObject(resource)) {
+        this.#notMade(
+          error('ERR_HEAPWISE_POOL_INVALID_OBJECT', 'an object that is in the pool already'),
+          round,
+        );
+        return;
+      }
       const { maxLifetime, maxUses } = this.#options;
       const now = clock.now();
       const expiresAt = maxLifetime === Infinity ? Infinity : now + this.#spread(maxLifetime);
