@@ -606,6 +606,34 @@ describe('one who waits', () => {
     assert.equal(pool.stats().idle, 1);
   });
 
+  it('has one of several idle ones validated for it, and the next one when that is bad', async () => {
+    for (const options of [undefined, { owner: 'me' }]) {
+      const answers = [];
+      const { pool } = numbered({
+        max: 5,
+        validate: () => {
+          const answer = deferred();
+          answers.push(answer);
+          return answer.promise;
+        },
+      });
+      const all = await Promise.all(Array.from({ length: 5 }, () => pool.acquire()));
+      all.forEach((resource) => pool.release(resource));
+      const waiting = pool.acquire(options);
+      assert.equal(answers.length, 1);
+      answers[0].resolve(false);
+      await settle();
+      assert.equal(answers.length, 2);
+      answers[1].resolve(true);
+      assert.equal((await waiting).number, 4);
+      assert.equal(pool.tryAcquire(), undefined, 'it does not wait for an answer');
+      assert.equal(answers.length, 3);
+      answers[2].resolve(true);
+      await settle();
+      assert.deepEqual([pool.stats().invalid, pool.stats().idle], [1, 3]);
+    }
+  });
+
   it('is counted, and how long it took', async () => {
     const { pool, clock } = numbered({ max: 1 });
     const resource = await pool.acquire();

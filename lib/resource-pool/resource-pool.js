@@ -305,6 +305,10 @@ function createResourcePoolClass({ clock, LoanTracker }) {
           }
           this.#retireEvicted(entry);
         }
+        if (entry.state === BUSY) {
+          // Its answer is waited for: to ask the others as well would be a check of every idle one for each acquire.
+          break;
+        }
         spoilt = true;
       }
       if (spoilt) {
