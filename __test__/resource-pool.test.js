@@ -143,6 +143,19 @@ describe('what a resource pool lends', () => {
     }
   });
 
+  it('may be a falsy value also for those who wait', async () => {
+    for (const value of [0, '', false, null, undefined, NaN]) {
+      const pool = new ResourcePool({ create: async () => value, validate: async () => true, max: 1 });
+      const [first, second] = [pool.acquire(), pool.acquire()];
+      assert.deepEqual(await first, value);
+      pool.release(value);
+      assert.deepEqual(await second, value);
+      assert.deepEqual([pool.stats().waiting, pool.stats().created], [0, 1]);
+      pool.release(value);
+      assert.deepEqual(await pool.use((lent) => [lent]), [value]);
+    }
+  });
+
   it('is there at once with tryAcquire, or not at all', async () => {
     const { pool, made } = numbered({ min: 1, max: 2 });
     const resource = pool.tryAcquire();
