@@ -28,7 +28,7 @@ const APP = { user: 'app', password: 'also not a secret' };
  * @property {string} busy a statement with the ids of those that are in the middle of a statement
  * @property {(id: number) => string} kill a statement that ends the connection with that id
  * @property {string} placeholder of the first value
- * @property {string} begin a statement that opens a transaction
+ * @property {string[]} begins statements each of which opens a transaction, now or with the next statement
  * @property {{ set: string, get: string }} variable one of the session; what is not set is null or ''
  * @property {boolean} forgiving whether a statement that fails leaves its transaction as it was
  * @property {(seconds: number, limit: number) => { connection: object, sql: any }} hurried the `sleep` statement, for which
@@ -258,6 +258,16 @@ function databaseCases(name, kind, dialect) {
         });
       });
 
+      it('on its own demand, nobody gets it in the moment before it is closed', async () => {
+        await using(open({ max: 1 }), async (database) => {
+          const killed = await id(database);
+          const failed = assert.rejects(database.query(dialect.kill(killed)));
+          const next = id(database);
+          await failed;
+          assert.notEqual(await next, killed);
+        });
+      });
+
       it('that is lent and silent, it is not lent again', async () => {
         await using(open({ max: 1 }), async (database) => {
           let killed;
@@ -396,15 +406,17 @@ function databaseCases(name, kind, dialect) {
         });
       });
 
-      it('that somebody opened by hand and left open is not handed to the next one', async () => {
-        await using(open({ max: 1 }), async (database) => {
-          const session = await id(database);
-          await database.query(dialect.begin);
-          await insert(database, 11);
-          assert.deepEqual(await rows(), [1, 2, 9, 11], 'seen by others, since it was not part of that');
-          assert.equal(await id(database), session);
+      for (const [i, begin] of dialect.begins.entries()) {
+        it(`that somebody opened by hand and left open is not handed to the next one: ${begin}`, async () => {
+          await using(open({ max: 1 }), async (database) => {
+            const session = await id(database);
+            await database.query(begin);
+            await insert(database, 11 + i);
+            assert.equal((await rows()).at(-1), 11 + i, 'seen by others, since it was not part of that');
+            assert.equal(await id(database), session);
+          });
         });
-      });
+      }
     });
 
     describe('a connection that is dead without a word', () => {

@@ -16,11 +16,11 @@ databaseCases('MariaDB', mariadb, {
   busy: "SELECT id FROM information_schema.processlist WHERE user = 'app' AND command = 'Query'",
   kill: (id) => `KILL ${id}`,
   placeholder: '?',
-  begin: 'BEGIN',
+  begins: ['BEGIN', 'SET autocommit = 0'],
   variable: { set: 'SET @mine = 5', get: 'SELECT @mine AS value' },
   forgiving: true,
   hurried: (seconds, timeout) => ({ connection: {}, sql: { sql: `SELECT SLEEP(${seconds})`, timeout } }),
-  lost: /PROTOCOL_CONNECTION_LOST|ECONNRESET|EPIPE|ER_CONNECTION_KILLED|ER_SERVER_SHUTDOWN|closed state/,
+  lost: /PROTOCOL_CONNECTION_LOST|ECONNRESET|EPIPE|Connection was killed|ER_SERVER_SHUTDOWN|closed state/,
   refused: /ECONNREFUSED|ECONNRESET|PROTOCOL_CONNECTION_LOST|ER_SERVER_SHUTDOWN/,
   denied: 'ER_ACCESS_DENIED_ERROR',
 });

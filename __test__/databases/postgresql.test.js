@@ -16,7 +16,7 @@ databaseCases('PostgreSQL', postgresql, {
   busy: "SELECT pid AS id FROM pg_stat_activity WHERE usename = 'app' AND wait_event = 'PgSleep'",
   kill: (id) => `SELECT pg_terminate_backend(${id})`,
   placeholder: '$1',
-  begin: 'BEGIN',
+  begins: ['BEGIN'],
   variable: {
     set: "SET heapwise.mine = '5'",
     get: "SELECT current_setting('heapwise.mine', true) AS value",

@@ -90,10 +90,14 @@ const postgresql = {
     '--no-sync',
   ],
   serve: (folder, port) => [
-    ...['-D', join(folder, 'data'), '-p', String(port)],
-    ...['-c', 'fsync=off', '-c', `listen_addresses=${HOST}`, '-c', `max_connections=${MOST_CONNECTIONS}`],
+    '-D',
+    join(folder, 'data'),
+    '--fsync=off',
+    `--port=${port}`,
+    `--listen-addresses=${HOST}`,
+    `--max-connections=${MOST_CONNECTIONS}`,
     // The path of a socket in a temporary folder may be longer than a system allows.
-    ...['-c', 'unix_socket_directories='],
+    '--unix-socket-directories=',
   ],
   files: () => ({ password: PASSWORD }),
 };

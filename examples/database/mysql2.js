@@ -9,8 +9,11 @@ const { Connection } = require('./connection.js');
 const IN_TRANSACTION = 1;
 const AUTOCOMMIT = 2;
 
-/** Errors that the server sends before it closes the connection: it shuts down, the connection was killed. */
-const FAREWELLS = new Set(['ER_SERVER_SHUTDOWN', 'ER_CONNECTION_KILLED', 'ER_NEW_ABORTING_CONNECTION']);
+/**
+ * Errors that the server sends before it closes the connection: it shuts down; the connection was killed, for which MariaDB
+ * has a number that the driver knows no name of.
+ */
+const FAREWELLS = new Set([1053, 1927]);
 
 class Mysql2Connection extends Connection {
   #client;
@@ -118,7 +121,7 @@ class Mysql2Connection extends Connection {
    * @param {any} error
    */
   #failed(error) {
-    if (error.sqlState === undefined || error.fatal || FAREWELLS.has(error.code)) {
+    if (error.sqlState === undefined || error.fatal || FAREWELLS.has(error.errno)) {
       this.lose();
     }
   }
