@@ -111,6 +111,7 @@ const POOLS = [
 ];
 
 const TRACKING = [
+  NO_POOL,
   ours('heapwise ObjectPool'),
   ours("heapwise, track: 'sampled'", { track: 'sampled' }),
   ours("heapwise, track: 'all'", { track: 'all' }),
