@@ -848,7 +848,8 @@ export class ResourcePool<R> {
 
   /**
    * Lends a resource, when there is one. Whoever has it gives it to `release` or `destroy`, once. The promise is
-   * rejected with `ERR_HEAPWISE_RESOURCE_TIMEOUT`, whose `holders` say who has what for how long;
+   * rejected with `ERR_HEAPWISE_RESOURCE_TIMEOUT`, whose `holders` say who has what for how long, and whose `cause` is what
+   * the last `create` failed with, unless one has succeeded since;
    * `ERR_HEAPWISE_RESOURCE_CREATE`, whose `cause` is what `create` failed with; `ERR_HEAPWISE_RESOURCE_QUEUE_FULL`;
    * `ERR_HEAPWISE_POOL_CLOSED`; the reason of the signal; and for wrong options as the constructor.
    */
@@ -1875,9 +1876,21 @@ export interface PoolLikeStats extends Partial<ObjectPoolStats> {
   acquired: number;
   /** Objects created so far. Count, never falling. */
   created: number;
+  /** Acquires that wait now. Count. */
+  waiting?: number;
+  /** How long acquires have waited, together. Milliseconds, never falling. */
+  waitTime?: number;
+  /** Acquires whose time was over. Count, never falling. */
+  timedOut?: number;
+  /** Creations that failed. Count, never falling. */
+  createFailed?: number;
+  /** Memory that the pool holds. Bytes. */
+  committedBytes?: number;
+  /** The most that it may hold. Bytes. */
+  maxBytes?: number;
 }
 
-/** An {@link ObjectPool}, a {@link BufferPool}, or anything whose `stats()` has its main figures. */
+/** An {@link ObjectPool}, a {@link BufferPool}, a {@link ResourcePool}, or anything whose `stats()` has its main figures. */
 export interface PoolLike {
   /** The figures now. Called for each report and, several times, for each scrape of the metrics. */
   stats(): PoolLikeStats;

@@ -9,7 +9,7 @@ const { after, describe, it } = require('node:test');
 const express = require('express');
 const promClient = require('prom-client');
 const successor = require('@prometheus-io/client');
-const { Cache, ObjectPool, createMonitor } = require('..');
+const { BufferPool, Cache, ObjectPool, ResourcePool, createMonitor } = require('..');
 const { runScript } = require('./run-script.js');
 
 const servers = new Set();
@@ -453,6 +453,35 @@ for (const [name, client] of [
   ['@prometheus-io/client', successor],
 ]) {
   describe(`metrics in a registry of ${name}`, () => {
+    it('have what each kind of pool tells, and nothing of what it does not', async () => {
+      const registry = new client.Registry();
+      const objects = new ObjectPool(() => ({}));
+      const buffers = new BufferPool({ maxBytes: 2 ** 20 });
+      const resources = new ResourcePool({ create: () => ({}), max: 1 });
+      buffers.acquire(65_536);
+      const resource = await resources.acquire();
+      const waiting = resources.acquire();
+      const monitor = createMonitor({ registry, pools: { objects, buffers, resources } });
+      const { text } = await monitor.metrics();
+      const found = samples(text).filter(({ name: metric }) => metric.startsWith('heapwise_pool_'));
+      const of = (metric) =>
+        Object.fromEntries(
+          found
+            .filter((sample) => sample.name === `heapwise_pool_${metric}`)
+            .map((sample) => [/pool="(\w+)"/.exec(sample.labels)[1], sample.value]),
+        );
+      assert.deepEqual(of('borrowed'), { objects: 0, buffers: 1, resources: 1 });
+      assert.deepEqual(of('waiting'), { resources: 1 });
+      assert.deepEqual(of('create_failures_total'), { resources: 0 });
+      assert.deepEqual(of('leaked_total'), { objects: 0, resources: 0 });
+      assert.deepEqual(of('memory_bytes'), { buffers: 65_536 });
+      assert.deepEqual(of('memory_limit_bytes'), { buffers: 2 ** 20 });
+      monitor.close();
+      resources.release(resource);
+      resources.release(await waiting);
+      buffers.close();
+    });
+
     it('are whole: histograms cumulative, counts equal, a help and a type for each', async () => {
       const registry = new client.Registry();
       const cache = new Cache({ max: 5 });

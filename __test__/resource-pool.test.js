@@ -269,6 +269,27 @@ describe('a create function that fails', () => {
     await next;
   });
 
+  it('is told to those whose time is over before it is tried again', async () => {
+    const cause = new Error('no database');
+    let broken = true;
+    const { pool, clock } = numbered({
+      max: 1,
+      create: () => (broken ? Promise.reject(cause) : {}),
+      backoff: { min: 1000, max: 1000 },
+    });
+    await assertRejects(pool.acquire(), 'ERR_HEAPWISE_RESOURCE_CREATE', Error);
+    const waiting = assertRejects(pool.acquire({ timeout: 100 }), 'ERR_HEAPWISE_RESOURCE_TIMEOUT', Error);
+    clock.advance(100);
+    assert.equal((await waiting).cause, cause);
+    broken = false;
+    const next = pool.acquire();
+    clock.advance(1000);
+    await next;
+    const late = assertRejects(pool.acquire({ timeout: 100 }), 'ERR_HEAPWISE_RESOURCE_TIMEOUT', Error);
+    clock.advance(100);
+    assert.equal('cause' in (await late), false, 'that was long ago');
+  });
+
   it('that throws at once is no hot loop either, also where min wants resources', async () => {
     let calls = 0;
     const { clock } = numbered({

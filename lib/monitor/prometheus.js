@@ -295,18 +295,34 @@ const CACHE_METRICS = [
   ['heapwise_cache_entries', 'Entries now.', 'gauge', (stats) => stats.entries],
 ];
 
-/** @type {[string, string, 'gauge' | 'counter', (stats: any) => number][]} */
+/**
+ * Those below the first four are of the pools that have such a figure.
+ *
+ * @type {[string, string, 'gauge' | 'counter', (stats: any) => number | undefined][]}
+ */
 const POOL_METRICS = [
   ['heapwise_pool_borrowed', 'Objects lent now.', 'gauge', (stats) => stats.borrowed],
   ['heapwise_pool_idle', 'Objects waiting in the pool now.', 'gauge', (stats) => stats.idle],
   ['heapwise_pool_acquired_total', 'Objects lent.', 'counter', (stats) => stats.acquired],
   ['heapwise_pool_created_total', 'Objects created.', 'counter', (stats) => stats.created],
+  ['heapwise_pool_waiting', 'Acquires that wait now.', 'gauge', (stats) => stats.waiting],
+  [
+    'heapwise_pool_wait_seconds_total',
+    'Time that acquires have waited.',
+    'counter',
+    ({ waitTime }) => (waitTime === undefined ? undefined : waitTime / 1000),
+  ],
+  ['heapwise_pool_timeouts_total', 'Acquires whose time was over.', 'counter', (stats) => stats.timedOut],
+  ['heapwise_pool_create_failures_total', 'Creations that failed.', 'counter', (stats) => stats.createFailed],
+  ['heapwise_pool_leaked_total', 'Watched loans that lasted too long.', 'counter', (stats) => stats.leaked],
+  ['heapwise_pool_memory_bytes', 'Memory held.', 'gauge', (stats) => stats.committedBytes],
+  ['heapwise_pool_memory_limit_bytes', 'Most memory to be held.', 'gauge', (stats) => stats.maxBytes],
 ];
 
 /**
  * @param {string} label
  * @param {Map<string, { stats(): object }>} things
- * @param {[string, string, 'gauge' | 'counter', (stats: any) => number][]} rows
+ * @param {[string, string, 'gauge' | 'counter', (stats: any) => number | undefined][]} rows
  * @returns {Metric[]}
  */
 function namedMetrics(label, things, rows) {
@@ -314,7 +330,11 @@ function namedMetrics(label, things, rows) {
     name,
     help,
     type,
-    values: () => [...things].map(([thing, it]) => ({ labels: { [label]: thing }, value: read(it.stats()) })),
+    values: () =>
+      [...things].flatMap(([thing, it]) => {
+        const value = read(it.stats());
+        return value === undefined ? [] : [{ labels: { [label]: thing }, value }];
+      }),
   }));
 }
 

@@ -68,6 +68,8 @@ function createResourcePoolClass({ clock, LoanTracker }) {
     #drained;
     /** @type {any} */
     #retryTimer;
+    /** What the last `create` failed with, until one succeeds. @type {{ cause: unknown } | undefined} */
+    #failure;
     #acquired = 0;
     #waited = 0;
     #waitTime = 0;
@@ -430,6 +432,7 @@ function createResourcePoolClass({ clock, LoanTracker }) {
       const refusal = Object.assign(
         error('ERR_HEAPWISE_RESOURCE_TIMEOUT', waiter.timeout, this.stats(), named(holders)),
         { holders },
+        this.#failure,
       );
       if (channels.timeout.hasSubscribers) {
         channels.timeout.publish({ pool: this, error: refusal });
@@ -695,6 +698,7 @@ function createResourcePoolClass({ clock, LoanTracker }) {
       this.#creating--;
       this.#created++;
       this.#backoff.succeeded();
+      this.#failure = undefined;
       this.#entries.add(entry);
       if (channels.create.hasSubscribers) {
         channels.create.publish({ pool: this, resource });
@@ -715,6 +719,7 @@ function createResourcePoolClass({ clock, LoanTracker }) {
       this.#creating--;
       this.#createFailed++;
       this.#backoff.failed(round, clock.now());
+      this.#failure = { cause };
       this.#report('create', cause);
       this.#line.shift()?.reject(Object.assign(error('ERR_HEAPWISE_RESOURCE_CREATE', cause), { cause }));
     }
