@@ -16,13 +16,18 @@ const GONE = 3;
 
 /** A resource, and what its pool knows of it. */
 class Entry {
-  /** In the list of idle ones. @type {Entry | undefined} */
+  /** In the list of idle ones, or of those that a function of the user is asked about. @type {Entry | undefined} */
   previous = undefined;
   /** @type {Entry | undefined} */
   next = undefined;
   /** The next entry whose resource is the same primitive. @type {Entry | undefined} */
   twin = undefined;
   state = BUSY;
+  /** When the time of the function is over that it is asked about, and whether it was. */
+  deadline = 0;
+  over = false;
+  /** @type {import('./time-limit.js').Awaited['reactions']} */
+  reactions = undefined;
   /** Number of the loan, which tells one from a later one. */
   loan = 0;
   /** Who has it, if that is known. @type {Asker | undefined} */

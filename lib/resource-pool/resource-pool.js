@@ -13,7 +13,7 @@ const { acquireOptions, poolOptions, waitOptions } = require('./options.js');
 const { Sweeper } = require('./sweeper.js');
 const { within } = require('./time-limit.js');
 const { UserFunctions } = require('./user-functions.js');
-const { Waiter, WaitingLine } = require('./waiting-line.js');
+const { Waiter, WaitingLine, executor } = require('./waiting-line.js');
 
 /** @typedef {import('./entry.js').Asker} Asker */
 
@@ -90,7 +90,14 @@ function createResourcePoolClass({ clock, LoanTracker }) {
       this.#options = poolOptions(options);
       const { acquireTimeout, backoff, idleTimeout, maxLifetime, validateAfter } = this.#options;
       const { leakThreshold, onLeak, track } = this.#options;
-      this.#functions = new UserFunctions(clock, this.#options, (step, cause) => this.#report(step, cause));
+      this.#functions = new UserFunctions(clock, this.#options, {
+        created: (round, failed, outcome) => this.#createdLater(round, failed, outcome),
+        createdLate: (resource) => this.#destroyLate(resource),
+        validated: (entry, valid) => this.#checked(entry, valid),
+        cleaned: (entry, well) => this.#cleaned(entry, well),
+        destroyed: (done, well) => this.#ended(done, well),
+        failed: (step, cause) => this.#report(step, cause),
+      });
       this.#line = new WaitingLine(
         clock,
         acquireTimeout,
@@ -409,10 +416,12 @@ function createResourcePoolClass({ clock, LoanTracker }) {
       if (maxWaiting !== Infinity && this.#line.size >= maxWaiting + this.#underWay()) {
         return Promise.reject(error('ERR_HEAPWISE_RESOURCE_QUEUE_FULL', maxWaiting));
       }
+      const promise = new Promise(executor);
       const waiter = new Waiter(clock.now(), timeout, asker, wantsEntry);
-      const { promise } = waiter;
       this.#line.push(waiter, priority);
-      this.#serve();
+      if (this.#line.size > this.#checking) {
+        this.#serve();
+      }
       if (waiter.list !== undefined) {
         this.#line.limit(waiter, signal);
       }
@@ -478,8 +487,7 @@ function createResourcePoolClass({ clock, LoanTracker }) {
       if (wanted === undefined || (validateAfter > 0 && clock.now() - entry.since < validateAfter)) {
         return true;
       }
-      const resource = /** @type {R} */ (entry.resource);
-      const valid = this.#functions.validate(resource, (answer) => this.#checked(entry, answer));
+      const valid = this.#functions.validate(entry);
       if (valid === undefined) {
         this.#checking++;
       } else if (!valid) {
@@ -499,7 +507,10 @@ function createResourcePoolClass({ clock, LoanTracker }) {
       } else {
         this.#refuse(entry);
       }
-      this.#serve();
+      // A loan to the only one who waits, as most are, changes nothing for anybody else.
+      if (entry.state !== LENT || this.#closed || this.#line.size > this.#checking) {
+        this.#serve();
+      }
     }
 
     /** @param {Entry} entry that is not valid */
@@ -590,8 +601,7 @@ function createResourcePoolClass({ clock, LoanTracker }) {
       } else if (this.#options.reset === undefined) {
         this.#reuse(entry);
       } else {
-        const resource = /** @type {R} */ (entry.resource);
-        const clean = this.#functions.reset(resource, (answer) => this.#cleaned(entry, answer));
+        const clean = this.#functions.reset(entry);
         if (clean !== undefined) {
           this.#cleaned(entry, clean);
         }
@@ -660,22 +670,28 @@ function createResourcePoolClass({ clock, LoanTracker }) {
     #spawn() {
       const round = this.#backoff.begin();
       this.#creating++;
-      let later = false;
-      this.#functions.create(
-        (failed, outcome) => {
-          if (failed) {
-            this.#notMade(outcome, round);
-          } else {
-            this.#made(outcome, round);
-          }
-          if (later) {
-            // Else whoever had it made goes on to look at those who wait.
-            this.#serve();
-          }
-        },
-        (late) => this.#destroyLate(late),
-      );
-      later = true;
+      try {
+        const made = this.#functions.create(round);
+        if (made !== undefined) {
+          this.#made(made.resource, round);
+        }
+      } catch (cause) {
+        this.#notMade(cause, round);
+      }
+    }
+
+    /**
+     * @param {number} round
+     * @param {boolean} failed
+     * @param {any} outcome
+     */
+    #createdLater(round, failed, outcome) {
+      if (failed) {
+        this.#notMade(outcome, round);
+      } else {
+        this.#made(outcome, round);
+      }
+      this.#serve();
     }
 
     /**
@@ -764,20 +780,26 @@ function createResourcePoolClass({ clock, LoanTracker }) {
         channels.destroy.publish({ pool: this, resource });
       }
       this.#destroying++;
-      const well = this.#functions.destroy(resource, (answer) => {
-        this.#ended(answer);
-        done?.();
-        this.#serve();
-      });
+      const well = this.#functions.destroy(resource, done);
       if (well !== undefined) {
         // Whoever called looks at those who wait, when it is done with the entries.
-        this.#ended(well);
+        this.#destroyedOne(well);
         done?.();
       }
     }
 
+    /**
+     * @param {(() => void) | undefined} done
+     * @param {boolean} well
+     */
+    #ended(done, well) {
+      this.#destroyedOne(well);
+      done?.();
+      this.#serve();
+    }
+
     /** @param {boolean} well */
-    #ended(well) {
+    #destroyedOne(well) {
       this.#destroying--;
       this.#destroyed++;
       if (!well) {

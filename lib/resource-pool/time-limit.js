@@ -6,29 +6,44 @@ const { LinkedList } = require('./linked-list.js');
 /** @typedef {import('./resource-pool.js').PoolClock} PoolClock */
 
 /**
- * Told of what became of a promise: `failed` is whether `outcome` is the reason of its rejection, or an
- * `ERR_HEAPWISE_RESOURCE_SLOW`.
+ * What is waited for; whoever has these fields can be.
  *
- * @typedef {(failed: boolean, outcome: any) => void} Settled
+ * @typedef {object} Awaited
+ * @property {any} previous in the list of its TimeLimit
+ * @property {any} next in the list of its TimeLimit
+ * @property {number} deadline when its time is over
+ * @property {boolean} over whether it was; then it is not waited for again
+ * @property {Reactions | undefined} reactions those of the TimeLimit that waited for it last
  */
 
-/** A promise that is waited for. */
+/** What a promise calls. Kept, because an entry is waited for again and again. */
+class Reactions {
+  /**
+   * @param {TimeLimit} limit
+   * @param {(value: any) => void} onValue
+   * @param {(reason: any) => void} onReason
+   */
+  constructor(limit, onValue, onReason) {
+    this.limit = limit;
+    this.onValue = onValue;
+    this.onReason = onReason;
+  }
+}
+
+/** @implements {Awaited} */
 class Pending {
   /** @type {Pending | undefined} */
   previous = undefined;
   /** @type {Pending | undefined} */
   next = undefined;
+  deadline = 0;
   over = false;
+  /** @type {Reactions | undefined} */
+  reactions = undefined;
 
-  /**
-   * @param {number} deadline
-   * @param {string} step
-   * @param {Settled} settled
-   */
-  constructor(deadline, step, settled) {
-    this.deadline = deadline;
-    this.step = step;
-    this.settled = settled;
+  /** @param {any} subject of the one who waits */
+  constructor(subject) {
+    this.subject = subject;
   }
 }
 
@@ -42,7 +57,10 @@ class Pending {
 class TimeLimit {
   #clock;
   #limit;
-  /** @type {LinkedList<Pending>} */
+  #step;
+  #onSettled;
+  #onLate;
+  /** @type {LinkedList<any>} */
   #pending = new LinkedList();
   /** @type {any} */
   #timer;
@@ -50,37 +68,47 @@ class TimeLimit {
   /**
    * @param {PoolClock} clock
    * @param {number} limit milliseconds; Infinity for none
+   * @param {string} step what it is that may take too long
+   * @param {(it: any, failed: boolean, outcome: any) => void} onSettled told once of each, and never at once; `failed` is
+   *   whether the outcome is the reason of a rejection, or an `ERR_HEAPWISE_RESOURCE_SLOW`
+   * @param {(value: any) => void} [onLate] gets what comes when the time is over
    */
-  constructor(clock, limit) {
+  constructor(clock, limit, step, onSettled, onLate) {
     this.#clock = clock;
     this.#limit = limit;
+    this.#step = step;
+    this.#onSettled = onSettled;
+    this.#onLate = onLate;
   }
 
   /**
    * @param {PromiseLike<any>} promise
-   * @param {string} step what it is that may take too long
-   * @param {Settled} settled called once, never at once
-   * @param {(value: any) => void} [onLate] gets what comes when the time is over
+   * @param {Awaited} it that is not waited for already
    */
-  watch(promise, step, settled, onLate) {
+  watch(promise, it) {
     // Other thenables may call back at once, twice, or throw.
     const safe = promise instanceof Promise ? promise : Promise.resolve(promise);
-    if (this.#limit === Infinity) {
-      safe.then(
-        (value) => settled(false, value),
-        (reason) => settled(true, reason),
+    if (this.#limit !== Infinity) {
+      it.deadline = this.#clock.now() + this.#limit;
+      this.#pending.push(it);
+      if (this.#timer === undefined) {
+        this.#plan(this.#limit);
+      }
+    }
+    const { onValue, onReason } = this.#reactionsOf(it);
+    safe.then(onValue, onReason);
+  }
+
+  /** @param {Awaited} it */
+  #reactionsOf(it) {
+    if (it.reactions?.limit !== this) {
+      it.reactions = new Reactions(
+        this,
+        (value) => this.#settled(it, false, value),
+        (reason) => this.#settled(it, true, reason),
       );
-      return;
     }
-    const pending = new Pending(this.#clock.now() + this.#limit, step, settled);
-    this.#pending.push(pending);
-    if (this.#timer === undefined) {
-      this.#plan(this.#limit);
-    }
-    safe.then(
-      (value) => (this.#inTime(pending) ? settled(false, value) : onLate?.(value)),
-      (reason) => this.#inTime(pending) && settled(true, reason),
-    );
+    return it.reactions;
   }
 
   /** Nothing is waited for any more. */
@@ -88,13 +116,20 @@ class TimeLimit {
     this.#clock.clearTimeout(this.#timer);
   }
 
-  /** @param {Pending} pending whose promise is settled */
-  #inTime(pending) {
-    if (pending.over) {
-      return false;
+  /**
+   * @param {Awaited} it
+   * @param {boolean} failed
+   * @param {any} outcome
+   */
+  #settled(it, failed, outcome) {
+    if (!it.over) {
+      if (this.#limit !== Infinity) {
+        this.#pending.remove(it);
+      }
+      this.#onSettled(it, failed, outcome);
+    } else if (!failed) {
+      this.#onLate?.(outcome);
     }
-    this.#pending.remove(pending);
-    return true;
   }
 
   /** @param {number} delay */
@@ -109,7 +144,7 @@ class TimeLimit {
     while (first !== undefined && first.deadline <= now) {
       this.#pending.remove(first);
       first.over = true;
-      first.settled(true, error('ERR_HEAPWISE_RESOURCE_SLOW', first.step));
+      this.#onSettled(first, true, error('ERR_HEAPWISE_RESOURCE_SLOW', this.#step));
       ({ first } = this.#pending);
     }
     if (first !== undefined && this.#timer === undefined) {
@@ -128,13 +163,13 @@ class TimeLimit {
  * @returns {Promise<void>}
  */
 function within(clock, limit, promise, step) {
-  const time = new TimeLimit(clock, limit);
   return new Promise((resolve, reject) => {
-    time.watch(promise, step, (failed, outcome) => {
+    const time = new TimeLimit(clock, limit, step, (_, failed, outcome) => {
       time.stop();
       (failed ? reject : resolve)(outcome);
     });
+    time.watch(promise, new Pending(undefined));
   });
 }
 
-module.exports = { TimeLimit, within };
+module.exports = { Pending, TimeLimit, within };

@@ -2,16 +2,25 @@
 
 const { AsyncResource } = require('node:async_hooks');
 const { isThenable } = require('../thenable.js');
-const { TimeLimit } = require('./time-limit.js');
+const { Pending, TimeLimit } = require('./time-limit.js');
+
+/** @typedef {import('./entry.js').Entry} Entry */
 
 /**
- * Gets the answer of a function that did not answer at once; false too if it failed or took too long.
+ * Told of what the functions did that did not answer at once, and of all that failed.
  *
- * @typedef {(well: boolean) => void} Later
+ * @typedef {object} Listener
+ * @property {(round: number, failed: boolean, outcome: any) => void} created the outcome is a resource, or why there is none
+ * @property {(resource: any) => void} createdLate gets what comes when its time is over
+ * @property {(entry: Entry, valid: boolean) => void} validated false too if it failed or took too long
+ * @property {(entry: Entry, well: boolean) => void} cleaned after a reset; false as above
+ * @property {(done: (() => void) | undefined, well: boolean) => void} destroyed false as above
+ * @property {(step: string, cause: unknown) => void} failed those that `created` is not told of
  */
 
 /**
- * The functions that the user gave a pool, each called with its time limit.
+ * The functions that the user gave a pool, each called with its time limit. What an entry is asked for has an entry wait
+ * for it: it can be asked for one thing at a time.
  *
  * They run in the context in which the pool was made, not in that of whoever happened to ask for a resource or to give
  * one back: what they open outlives the one who asked.
@@ -21,7 +30,7 @@ const { TimeLimit } = require('./time-limit.js');
 class UserFunctions {
   #context = new AsyncResource('HeapwiseResourcePool');
   #options;
-  #onError;
+  #listener;
   #createLimit;
   #validateLimit;
   #resetLimit;
@@ -30,84 +39,102 @@ class UserFunctions {
   /**
    * @param {import('./resource-pool.js').PoolClock} clock
    * @param {ReturnType<typeof import('./options.js').poolOptions>} options
-   * @param {(step: string, cause: unknown) => void} onError told of failures of which nobody else is told
+   * @param {Listener} listener
    */
-  constructor(clock, options, onError) {
+  constructor(clock, options, listener) {
     this.#options = options;
-    this.#onError = onError;
-    this.#createLimit = new TimeLimit(clock, options.createTimeout);
-    this.#validateLimit = new TimeLimit(clock, options.validateTimeout);
-    this.#resetLimit = new TimeLimit(clock, options.resetTimeout);
-    this.#destroyLimit = new TimeLimit(clock, options.destroyTimeout);
+    this.#listener = listener;
+    this.#createLimit = new TimeLimit(
+      clock,
+      options.createTimeout,
+      'create',
+      (pending, failed, outcome) => listener.created(pending.subject, failed, outcome),
+      (late) => listener.createdLate(late),
+    );
+    this.#validateLimit = new TimeLimit(
+      clock,
+      options.validateTimeout,
+      'validate',
+      (entry, failed, outcome) =>
+        listener.validated(entry, failed ? this.#failed('validate', outcome) : Boolean(outcome)),
+    );
+    this.#resetLimit = new TimeLimit(clock, options.resetTimeout, 'reset', (entry, failed, outcome) =>
+      listener.cleaned(entry, !failed || this.#failed('reset', outcome)),
+    );
+    this.#destroyLimit = new TimeLimit(clock, options.destroyTimeout, 'destroy', (pending, failed, outcome) =>
+      listener.destroyed(pending.subject, !failed || this.#failed('destroy', outcome)),
+    );
   }
 
   /**
-   * @param {(failed: boolean, outcome: any) => void} settled gets the resource, or why there is none; at once or later
-   * @param {(resource: R) => void} onLate gets a resource that comes when its time is over
+   * @param {number} round for the listener
+   * @returns {{ resource: R } | undefined} undefined if the listener will be told; throws what `create` throws
    */
-  create(settled, onLate) {
-    let made;
-    try {
-      made = this.#context.runInAsyncScope(this.#options.create);
-      if (isThenable(made)) {
-        this.#createLimit.watch(made, 'create', settled, onLate);
-        return;
-      }
-    } catch (cause) {
-      settled(true, cause);
-      return;
+  create(round) {
+    const made = this.#context.runInAsyncScope(this.#options.create);
+    if (!isThenable(made)) {
+      return { resource: made };
     }
-    settled(false, made);
+    this.#createLimit.watch(made, new Pending(round));
+    return undefined;
   }
 
   /**
-   * @param {R} resource
-   * @param {Later} later
-   * @returns {boolean | undefined} undefined if `later` will be told
+   * @param {Entry} entry
+   * @returns {boolean | undefined} undefined if the listener will be told; false if it fails
    */
-  validate(resource, later) {
-    return this.#answer('validate', this.#options.validate, this.#validateLimit, resource, Boolean, later);
+  validate(entry) {
+    try {
+      const valid = this.#context.runInAsyncScope(
+        /** @type {any} */ (this.#options.validate),
+        undefined,
+        entry.resource,
+      );
+      if (!isThenable(valid)) {
+        return Boolean(valid);
+      }
+      this.#validateLimit.watch(valid, entry);
+      return undefined;
+    } catch (cause) {
+      return this.#failed('validate', cause);
+    }
   }
 
   /**
-   * @param {R} resource
-   * @param {Later} later
-   * @returns {boolean | undefined}
+   * @param {Entry} entry
+   * @returns {boolean | undefined} undefined if the listener will be told; false if it fails
    */
-  reset(resource, later) {
-    return this.#answer('reset', this.#options.reset, this.#resetLimit, resource, done, later);
+  reset(entry) {
+    return this.#done('reset', this.#options.reset, entry.resource, this.#resetLimit, entry);
   }
 
   /**
-   * @param {R} resource
-   * @param {Later} later
-   * @returns {boolean | undefined}
+   * @param {unknown} resource
+   * @param {(() => void) | undefined} done for the listener
+   * @returns {boolean | undefined} undefined if the listener will be told; false if it fails
    */
-  destroy(resource, later) {
+  destroy(resource, done) {
     const { destroy } = this.#options;
-    return destroy === undefined
-      ? true
-      : this.#answer('destroy', destroy, this.#destroyLimit, resource, done, later);
+    return (
+      destroy === undefined || this.#done('destroy', destroy, resource, this.#destroyLimit, new Pending(done))
+    );
   }
 
   /**
    * @param {string} step
    * @param {any} call
+   * @param {unknown} resource
    * @param {TimeLimit} limit
-   * @param {R} resource
-   * @param {(value: any) => boolean} meaning of what it returns
-   * @param {Later} later
+   * @param {import('./time-limit.js').Awaited} it
    * @returns {boolean | undefined}
    */
-  #answer(step, call, limit, resource, meaning, later) {
+  #done(step, call, resource, limit, it) {
     try {
-      const given = this.#context.runInAsyncScope(call, undefined, resource);
-      if (!isThenable(given)) {
-        return meaning(given);
+      const done = this.#context.runInAsyncScope(call, undefined, resource);
+      if (!isThenable(done)) {
+        return true;
       }
-      limit.watch(given, step, (failed, outcome) =>
-        later(failed ? this.#failed(step, outcome) : meaning(outcome)),
-      );
+      limit.watch(/** @type {any} */ (done), it);
       return undefined;
     } catch (cause) {
       return this.#failed(step, cause);
@@ -119,13 +146,9 @@ class UserFunctions {
    * @param {unknown} cause
    */
   #failed(step, cause) {
-    this.#onError(step, cause);
+    this.#listener.failed(step, cause);
     return false;
   }
-}
-
-function done() {
-  return true;
 }
 
 module.exports = { UserFunctions };

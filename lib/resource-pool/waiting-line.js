@@ -47,6 +47,8 @@ class Waiter {
   limits = undefined;
 
   /**
+   * Of the promise that was just made with `executor`.
+   *
    * @param {number} since
    * @param {number} timeout Infinity for none
    * @param {import('./entry.js').Asker | undefined} asker
@@ -57,7 +59,6 @@ class Waiter {
     this.timeout = timeout;
     this.asker = asker;
     this.wantsEntry = wantsEntry;
-    this.promise = new Promise(executor);
     this.resolve = resolveLast;
     this.reject = rejectLast;
     // They would keep alive what the last promise is fulfilled with.
@@ -144,7 +145,9 @@ class WaitingLine {
 
   /** Takes out who is to be served next. @returns {Waiter | undefined} */
   shift() {
-    for (const { first } of this.#lists) {
+    // No for-of: this is done for each loan that was waited for, and mostly there is one list.
+    for (let i = 0; i < this.#lists.length; i++) {
+      const { first } = this.#lists[i];
       if (first !== undefined) {
         this.remove(first);
         return first;
@@ -217,4 +220,4 @@ class WaitingLine {
   }
 }
 
-module.exports = { Waiter, WaitingLine };
+module.exports = { Waiter, WaitingLine, executor };
