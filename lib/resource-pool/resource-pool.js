@@ -13,7 +13,7 @@ const { acquireOptions, poolOptions, waitOptions } = require('./options.js');
 const { Sweeper } = require('./sweeper.js');
 const { within } = require('./time-limit.js');
 const { UserFunctions } = require('./user-functions.js');
-const { Waiter, WaitingLine, executor } = require('./waiting-line.js');
+const { Waiter, WaitingLine } = require('./waiting-line.js');
 
 /** @typedef {import('./entry.js').Asker} Asker */
 
@@ -416,16 +416,16 @@ function createResourcePoolClass({ clock, LoanTracker }) {
       if (maxWaiting !== Infinity && this.#line.size >= maxWaiting + this.#underWay()) {
         return Promise.reject(error('ERR_HEAPWISE_RESOURCE_QUEUE_FULL', maxWaiting));
       }
-      const promise = new Promise(executor);
-      const waiter = new Waiter(clock.now(), timeout, asker, wantsEntry);
-      this.#line.push(waiter, priority);
-      if (this.#line.size > this.#checking) {
-        this.#serve();
-      }
-      if (waiter.list !== undefined) {
-        this.#line.limit(waiter, signal);
-      }
-      return promise;
+      return new Promise((resolve, reject) => {
+        const waiter = new Waiter(resolve, reject, clock.now(), timeout, asker, wantsEntry);
+        this.#line.push(waiter, priority);
+        if (this.#line.size > this.#checking) {
+          this.#serve();
+        }
+        if (waiter.list !== undefined) {
+          this.#line.limit(waiter, signal);
+        }
+      });
     }
 
     /** Resources that those who come now may count on. */

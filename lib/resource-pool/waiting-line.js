@@ -13,24 +13,6 @@ class Equals extends LinkedList {
   }
 }
 
-function nothing() {}
-
-/** @type {(resource: any) => void} */
-let resolveLast = nothing;
-/** @type {(reason: unknown) => void} */
-let rejectLast = nothing;
-
-/**
- * Makes a promise's functions known to who makes the promise. It captures nothing, so it need not be made anew for each.
- *
- * @param {(resource: any) => void} resolve
- * @param {(reason: unknown) => void} reject
- */
-function executor(resolve, reject) {
-  resolveLast = resolve;
-  rejectLast = reject;
-}
-
 /** Somebody who waits for a resource. Thousands may: it has no more fields than it needs. */
 class Waiter {
   /** @type {Waiter | undefined} */
@@ -47,23 +29,20 @@ class Waiter {
   limits = undefined;
 
   /**
-   * Of the promise that was just made with `executor`.
-   *
+   * @param {(resource: any) => void} resolve
+   * @param {(reason: unknown) => void} reject
    * @param {number} since
    * @param {number} timeout Infinity for none
    * @param {import('./entry.js').Asker | undefined} asker
    * @param {boolean} wantsEntry whether it is given the entry, not the resource
    */
-  constructor(since, timeout, asker, wantsEntry) {
+  constructor(resolve, reject, since, timeout, asker, wantsEntry) {
+    this.resolve = resolve;
+    this.reject = reject;
     this.since = since;
     this.timeout = timeout;
     this.asker = asker;
     this.wantsEntry = wantsEntry;
-    this.resolve = resolveLast;
-    this.reject = rejectLast;
-    // They would keep alive what the last promise is fulfilled with.
-    resolveLast = nothing;
-    rejectLast = nothing;
   }
 }
 
@@ -220,4 +199,4 @@ class WaitingLine {
   }
 }
 
-module.exports = { Waiter, WaitingLine, executor };
+module.exports = { Waiter, WaitingLine };
