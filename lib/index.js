@@ -14,7 +14,7 @@ const { afterMajorGc } = require('./major-gc.js');
 const { createMonitorClass } = require('./monitor/monitor.js');
 const { createObjectPoolClass } = require('./object-pool/object-pool.js');
 const { createResourcePoolClass } = require('./resource-pool/resource-pool.js');
-const { unrefTimers } = require('./resource-pool/timers.js');
+const { unrefTimers } = require('./timers.js');
 
 const clock = createClock(binding, performance);
 const gc = createGcSource(binding);

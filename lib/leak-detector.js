@@ -3,6 +3,7 @@
 const { EventEmitter } = require('node:events');
 const v8 = require('node:v8');
 const { error } = require('./errors.js');
+const { LONGEST_TIMER } = require('./timers.js');
 const validate = require('./validate.js');
 
 const OPTIONS = [
@@ -81,7 +82,7 @@ function createLeakDetectorClass({ binding, gc }) {
       this.#gcInterval = validate.number(given.gcInterval, 'gcInterval', {
         default: 15_000,
         min: 0,
-        max: 2 ** 31 - 1,
+        max: LONGEST_TIMER,
       });
     }
 

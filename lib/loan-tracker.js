@@ -2,25 +2,15 @@
 
 const { AsyncResource } = require('node:async_hooks');
 const { channel } = require('node:diagnostics_channel');
+const { LONGEST_TIMER, unrefTimers } = require('./timers.js');
 const validate = require('./validate.js');
 
 /** One acquire in so many is tracked with `track: 'sampled'`. */
 const SAMPLED = 128;
-/** What a timer of Node can wait for. */
-const LONGEST_TIMER = 2 ** 31 - 1;
 /** Frames kept of the stack of an acquire. */
 const FRAMES = 16;
 /** Places that are remembered as reported. With more of them all are forgotten: code that is made at run time. */
 const MOST_SITES = 1024;
-
-/** A clock and timers that do not keep the process alive. */
-const CLOCK = {
-  now: () => performance.now(),
-  /** @type {(fn: () => void, ms: number) => any} */
-  setTimeout: (fn, ms) => setTimeout(fn, ms).unref(),
-  /** @type {(timer: any) => void} */
-  clearTimeout: (timer) => clearTimeout(timer),
-};
 
 /** One loan that is tracked. It does not know what was lent: nothing here keeps that alive. */
 class Loan {
@@ -45,9 +35,9 @@ class Loan {
  *
  * All trackers of a thread share one timer, which is set for the first loan that becomes due.
  *
- * @param {typeof CLOCK} [clock]
+ * @param {Pick<ReturnType<typeof unrefTimers>, 'now' | 'setTimeout' | 'clearTimeout'>} [clock]
  */
-function createLoanTrackerClass(clock = CLOCK) {
+function createLoanTrackerClass(clock = unrefTimers(() => performance.now())) {
   /** @type {Set<LoanTracker>} those that have loans which may become due */
   const trackers = new Set();
   /** @type {any} */

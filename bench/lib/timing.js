@@ -10,8 +10,8 @@ const TURN_MS = 2;
 
 /**
  * Time per operation of `run(n)`, which does n operations (a power of two, at least 64) and returns a number, or a
- * promise of one, that depends on their results; the sum of these comes back too, so that nothing can be optimised away and the caller
- * can check that the operations did what they should.
+ * promise of one, that depends on their results; the sum of these comes back too, so that nothing can be optimised
+ * away and the caller can check that the operations did what they should.
  *
  * The time is that of a process doing nothing else, all in: garbage collection counts, and so do the timers and
  * finalizers that a contender leaves to the event loop, which turns every few milliseconds as in a service. A

@@ -2,6 +2,7 @@
 
 const { error } = require('../errors.js');
 const { LOAN_OPTIONS, loanOptions } = require('../loan-tracker.js');
+const { LONGEST_TIMER } = require('../timers.js');
 const validate = require('../validate.js');
 
 const POOL_OPTIONS = [
@@ -27,9 +28,6 @@ const POOL_OPTIONS = [
   'backoff',
 ];
 const ACQUIRE_OPTIONS = ['timeout', 'signal', 'priority', 'owner'];
-
-/** What a timer of Node can wait for, in milliseconds. */
-const LONGEST_TIMER = 2 ** 31 - 1;
 
 /**
  * @param {unknown} value
@@ -135,4 +133,4 @@ function waitOptions(value, owner, fallback) {
   return timeout(given.timeout, 'timeout', fallback);
 }
 
-module.exports = { LONGEST_TIMER, acquireOptions, poolOptions, timeout, waitOptions };
+module.exports = { acquireOptions, poolOptions, timeout, waitOptions };

@@ -1,6 +1,6 @@
 'use strict';
 
-const { LONGEST_TIMER } = require('./options.js');
+const { LONGEST_TIMER } = require('../timers.js');
 
 /** @typedef {import('./entry.js').Entry} Entry */
 
