@@ -84,6 +84,8 @@ export type HeapwiseErrorCode =
   | 'ERR_HEAPWISE_RESOURCE_DRAIN'
   /** The cache is closed. `Error` */
   | 'ERR_HEAPWISE_CACHE_CLOSED'
+  /** A value was not loaded within the time that the caller of `getOrLoad` was ready to wait. `Error` */
+  | 'ERR_HEAPWISE_CACHE_LOAD_TIMEOUT'
   /** The size of a value is not a finite number >= 0, or is not known. `TypeError` */
   | 'ERR_HEAPWISE_CACHE_SIZE'
   /** The monitor is closed. `Error` */
@@ -928,10 +930,24 @@ export class ResourcePool<R> {
 // ----------------------------------------------------------------------------------------------------- Cache
 
 /**
- * Why an entry left a cache: `evict` to make room, `expire` because its time was over, `delete` by `delete()`, `set`
- * because another value took its place, `clear` by `clear()` or `close()`.
+ * Why an entry left a cache: `evict` to make room, `expire` because its time was over, `invalidate` because one of its tags
+ * was, `delete` by `delete()`, `set` because another value took its place, `clear` by `clear()` or `close()`.
  */
-export type EvictReason = 'evict' | 'expire' | 'delete' | 'set' | 'clear';
+export type EvictReason = 'evict' | 'expire' | 'invalidate' | 'delete' | 'set' | 'clear';
+
+/**
+ * Who makes room in a cache. What they miss on recorded traffic is in docs/caches.md.
+ *
+ * - `lru`: the entry that was not used for the longest time. Exact. A hit moves the entry in a list.
+ * - `s3fifo`: S3-FIFO (Yang et al., SOSP 2023). New entries pass through a tenth of the cache, and go soon unless they are
+ *   used twice there or come back. On web traffic it misses 5 to 20 % less often than `lru`, and a scan does not empty
+ *   the cache. A hit writes one byte. Costs 8 to 16 bytes an entry, for hashes of keys that went. Keys that are neither
+ *   strings nor numbers have none, so that they are not known again when they come back.
+ * - `sieve`: SIEVE (Zhang et al., NSDI 2024). A queue from which a hand takes what was not used since it came by. Between
+ *   the two; not resistant to scans. A hit writes one byte.
+ * - `auto`: `lru` until there are 1,000 entries for the first time, and `s3fifo` from then on.
+ */
+export type CachePolicy = 'auto' | 'lru' | 's3fifo' | 'sieve';
 
 /** Options of {@link Cache}. One of `max` and `maxSize` must be given; both may be. */
 export type CacheOptions<K, V> = CacheSettings<K, V> & ({ max: number } | { maxSize: number });
@@ -939,9 +955,9 @@ export type CacheOptions<K, V> = CacheSettings<K, V> & ({ max: number } | { maxS
 /** What {@link CacheOptions} are made of. */
 export interface CacheSettings<K, V> {
   /**
-   * Most entries. An integer from 1 to 16,777,215 (2^24 - 1).
+   * Most entries. An integer from 1 to 33,554,432 (2^25). Nothing is allocated for entries that are not there.
    *
-   * @default 16_777_215 when `maxSize` is given, else required
+   * @default 33_554_432 when `maxSize` is given, else required
    */
   max?: number | undefined;
 
@@ -966,23 +982,50 @@ export interface CacheSettings<K, V> {
   sizeOf?: ((value: V, key: K) => number) | undefined;
 
   /**
-   * Milliseconds that an entry lives after it was set; a get does not renew it. A number >= 0, or `Infinity`. `set`
-   * can say otherwise for its entry.
+   * Milliseconds that an entry lives after it was set. A number >= 0, or `Infinity`. `set` can say otherwise for its
+   * entry.
    *
-   * An expired entry is never returned. Its memory comes back when its key is asked for, or when later sets come
-   * by it: each looks at two entries. No timer runs. The first entry with a time costs 8 bytes for every entry, and
-   * each get of an entry with a time reads a clock. Under many reads that clock moves in steps of about 1 ms.
+   * An expired entry is never returned. It is removed when its key is asked for, when later sets come by it (each looks at
+   * two entries), and by a timer about a second after its end: in parts that take a fraction of a millisecond, so that
+   * nothing waits for it. The timer keeps neither the process nor the cache alive; what `onEvict` throws there is an
+   * uncaught exception. The first entry with a time costs 8 bytes for every entry, and each get of an entry with a time
+   * reads a clock. Under many reads that clock moves in steps of about 1 ms.
    *
    * @default 0, which means for ever, as `Infinity` does
    */
   ttl?: number | undefined;
 
   /**
-   * Which entry makes room: `lru` evicts the one that was not read or set for the longest time.
+   * Whether a get begins the time of an entry anew; `peek` and `has` do not. Costs 8 bytes for every entry once one has a
+   * time.
    *
-   * @default 'lru'
+   * @default false: the time is counted from the set
    */
-  policy?: 'lru' | undefined;
+  slidingTtl?: boolean | undefined;
+
+  /**
+   * Most milliseconds that an entry with a time lives: a greater `ttl` of the cache or of an entry is cut to it, and with
+   * `slidingTtl` it is what an entry lives however often it is used, counted from its set. Entries without a time are
+   * not concerned. A number > 0, or `Infinity`. Together with `slidingTtl` it costs 8 bytes for every entry.
+   *
+   * @default Infinity: no bound
+   */
+  maxTtl?: number | undefined;
+
+  /**
+   * The share by which each time is shortened at most, by chance, so that what was set together does not end together. A
+   * number from 0 to 1.
+   *
+   * @default 0: none is
+   */
+  ttlJitter?: number | undefined;
+
+  /**
+   * Which entry makes room; see {@link CachePolicy}.
+   *
+   * @default 'auto'
+   */
+  policy?: CachePolicy | undefined;
 
   /**
    * Told of each entry that leaves, after the operation that removed it, when the cache may be used again. What it
@@ -1000,7 +1043,7 @@ export interface CacheSettings<K, V> {
   now?: (() => number) | undefined;
 }
 
-/** Options of {@link Cache.set} and {@link Cache.getOrLoad}. */
+/** Options of {@link Cache.set}. */
 export interface CacheSetOptions {
   /**
    * Milliseconds that this entry lives. A number >= 0, or `Infinity`. 0 and `Infinity` mean for ever.
@@ -1016,6 +1059,84 @@ export interface CacheSetOptions {
    * @default what `sizeOf` returns
    */
   size?: number | undefined;
+
+  /**
+   * Names by which {@link Cache.invalidateTag} finds this entry and others. The next set of the key replaces them. An
+   * entry with tags costs some 100 bytes, and its gets look at each tag.
+   *
+   * @default none
+   */
+  tags?: readonly string[] | undefined;
+}
+
+/** Options of {@link Cache.getOrLoad}. Times are in milliseconds. */
+export interface CacheLoadOptions extends CacheSetOptions {
+  /**
+   * How long `undefined` or `null` lives when that is what was loaded. A number >= 0, or `Infinity` for ever; 0: it is
+   * not stored, so that the next call loads again.
+   *
+   * @default `ttl`, as any other value
+   */
+  negativeTtl?: number | undefined;
+
+  /**
+   * For how long after a load that failed the key is not loaded again: callers get the same error, at once. A number >= 0,
+   * or `Infinity`. A set, a delete or a clear ends it. The last 1,000 failed keys are remembered.
+   *
+   * @default 0: the next call loads again
+   */
+  errorTtl?: number | undefined;
+
+  /**
+   * For how long after its end a value is returned all the same, while it is loaded anew without anybody waiting. A number
+   * >= 0, or `Infinity`. It is kept for that long if it was loaded with this option; `get`, `peek` and `has` do not see
+   * it any more.
+   *
+   * @default 0: whoever asks after the end waits
+   */
+  staleWhileRevalidate?: number | undefined;
+
+  /**
+   * For how long after its end a value is returned if loading it anew fails or takes longer than `timeout`. A number >= 0,
+   * or `Infinity`. It is kept for that long if it was loaded with this option.
+   *
+   * @default 0: the error is what callers get
+   */
+  staleIfError?: number | undefined;
+
+  /**
+   * Loads a value anew before its end, while callers still get it: by chance, the more likely the nearer its end and the
+   * longer the load took, so that of many processes few load at a time (Vattani et al., VLDB 2015, "XFetch"). A number >= 0;
+   * 1 is what the authors advise, more is earlier. Costs 4 bytes for every entry.
+   *
+   * @default 0: never before the end
+   */
+  earlyRefresh?: number | undefined;
+
+  /**
+   * How long this caller waits, at most. More than 0, up to 2,147,483,647, or `Infinity`. The load goes on, and its value
+   * is stored.
+   *
+   * @default Infinity
+   */
+  timeout?: number | undefined;
+
+  /**
+   * Ends the wait of this caller: his promise is rejected with the signal's reason. Others who wait for the same load do
+   * not notice; when nobody waits for it any more, the signal that the load function was given is aborted, and its value
+   * is not stored.
+   *
+   * @default undefined
+   */
+  signal?: AbortSignal | undefined;
+}
+
+/** What a {@link Cache} would do if it were larger. */
+export interface CacheCurvePoint {
+  /** How many times as large, by entries: 1.25, 1.5, 2 or 4. */
+  scale: number;
+  /** The hit rate that it would have had so far, 0 to 1. */
+  hitRate: number;
 }
 
 /** The figures of a {@link Cache} at one moment. Counts are since the cache was made; `clear` does not reset them. */
@@ -1044,9 +1165,17 @@ export interface CacheStats {
   loads: number;
   /** Loads that failed, or whose value could not be stored. Count. */
   loadErrors: number;
+  /** Values that were returned after their end, by `staleWhileRevalidate` or `staleIfError`. Count; also no hit. */
+  staleHits: number;
+  /**
+   * What more memory would buy: an estimate from one key in 64, whose evictions are remembered. It takes some ten thousand
+   * gets to mean something. Keys that are neither strings nor numbers are not in it, nor strings that the cache had to
+   * hand to a `Map` (docs/architecture.md).
+   */
+  curve: CacheCurvePoint[];
 }
 
-/** One entry of a {@link CacheDump}: key, value, and what is left of its time and its size. */
+/** One entry of a {@link CacheDump}: key, value, and what is left of its time, its size, its tags. */
 export type CacheDumpEntry<K, V> = [
   key: K,
   value: V,
@@ -1055,11 +1184,13 @@ export type CacheDumpEntry<K, V> = [
     ttl: number;
     /** Bytes; null in a cache without `maxSize`, and then measured by the cache that loads the dump. */
     size: number | null;
+    /** Its tags, if it has any. */
+    tags?: string[] | undefined;
   },
 ];
 
 /**
- * The entries of a {@link Cache}, the one unused for longest first. Plain data: where keys and values survive JSON, so
+ * The entries of a {@link Cache}, in the reverse order of `keys`. Plain data: where keys and values survive JSON, so
  * does the dump.
  */
 export type CacheDump<K, V> = CacheDumpEntry<K, V>[];
@@ -1068,7 +1199,8 @@ export type CacheDump<K, V> = CacheDumpEntry<K, V>[];
  * A cache on the heap, bounded by entries or bytes, with expiry. Values are kept by reference. Keys are compared as in
  * a `Map`.
  *
- * It holds no object per entry, but V8 still marks every key and value in each major collection.
+ * It holds no object per entry, and nothing is allocated by a get. V8 still marks every key and value in each major
+ * collection.
  *
  * ```js
  * const cache = new Cache({ max: 10_000, ttl: 60_000 });
@@ -1082,7 +1214,7 @@ export class Cache<K, V> {
    */
   constructor(options: CacheOptions<K, V>);
 
-  /** Entries now, those included that have expired but were not yet removed. Count; 0 after `close`. */
+  /** Entries now, those included that are over but were not yet removed. Count; 0 after `close`. */
   readonly size: number;
 
   /**
@@ -1136,7 +1268,9 @@ export class Cache<K, V> {
   clear(): void;
 
   /**
-   * The keys, from the one used last to the one unused for longest. The order is that of the first `next()`, which
+   * The keys, the one that is likely to stay for longest first. With `lru` that is from the one used last to the one unused
+   * for longest; with `sieve` from the newest to the oldest; with `s3fifo` those that have proved themselves come before
+   * the others, both from the newest to the oldest. The order is that of the first `next()`, which
    * copies all keys; entries removed since are left out, entries added since are not seen.
    */
   keys(): IterableIterator<K>;
@@ -1152,17 +1286,35 @@ export class Cache<K, V> {
 
   /**
    * The value of a key; where there is none, calls `load` and stores what it returns. Calls for a key that is being
-   * loaded get the same promise: one load, whose options are those of the first call. Each of them counts as a miss.
+   * loaded wait for that load: there is one, and what is stored is what its options say; how long to wait, and whether
+   * with something stale, is each caller's own. Each of them counts as a miss. An eviction does not end a load; a set,
+   * delete or clear does not either, but its value is not stored then.
    *
-   * The promise is rejected with what `load` throws, or with `ERR_HEAPWISE_CACHE_SIZE` when the size of the value is
-   * not known; nothing is stored then, and the next call loads again.
+   * The promise is rejected with what `load` throws, with `ERR_HEAPWISE_CACHE_SIZE` when the size of the value is
+   * not known (nothing is stored then, and the next call loads again), with `ERR_HEAPWISE_CACHE_LOAD_TIMEOUT` after
+   * `timeout`, or with the reason of `signal`.
    *
-   * @param load given the key, returns the value or a promise for it
+   * @param load given the key and a signal that is aborted when nobody waits any more, returns the value or a promise for it
    * @throws {Error} `ERR_HEAPWISE_CACHE_CLOSED` (thrown, not rejected, as the other codes here)
    * @throws {TypeError} `ERR_HEAPWISE_INVALID_ARG_TYPE`, `ERR_HEAPWISE_UNKNOWN_OPTION`, `ERR_HEAPWISE_CACHE_SIZE`
    * @throws {RangeError} `ERR_HEAPWISE_INVALID_ARG_VALUE`
    */
-  getOrLoad(key: K, load: (key: K) => V | PromiseLike<V>, options?: CacheSetOptions): Promise<V>;
+  getOrLoad(
+    key: K,
+    load: (key: K, context: { signal: AbortSignal }) => V | PromiseLike<V>,
+    options?: CacheLoadOptions,
+  ): Promise<V>;
+
+  /**
+   * Makes all entries with that tag disappear, in a time that does not depend on their number: they are not found any more
+   * from now on, and their memory comes back as that of expired ones does. What is being loaded with that tag is not stored.
+   * Entries that get the tag later are not concerned.
+   *
+   * @returns whether there was such an entry
+   * @throws {Error} `ERR_HEAPWISE_CACHE_CLOSED`
+   * @throws {TypeError} `ERR_HEAPWISE_INVALID_ARG_TYPE`
+   */
+  invalidateTag(tag: string): boolean;
 
   /** The figures now. Works after `close` as well. */
   stats(): CacheStats;

@@ -108,10 +108,10 @@ describe('getOrLoad', () => {
 
   test('gives the load its key, takes values that are no promises, and awaits thenables', async () => {
     const cache = new Cache({ max: 5 });
-    assert.equal(await cache.getOrLoad('a', (...args) => args.join()), 'a');
+    assert.equal(await cache.getOrLoad('a', (key, ...rest) => `${key}${rest.length}`), 'a1');
     // oxlint-disable-next-line unicorn/no-thenable
     assert.equal(await cache.getOrLoad('b', () => ({ then: (resolve) => resolve('later') })), 'later');
-    assert.equal(cache.peek('a'), 'a');
+    assert.equal(cache.peek('a'), 'a1');
     assert.equal(cache.peek('b'), 'later');
   });
 

@@ -43,7 +43,7 @@ describe('the constructor of Cache', () => {
         assertCode(() => new Cache({ max: 5, [name]: wrong }), VALUE, RangeError, wrong);
       }
     }
-    for (const wrong of [0, 1.5, 2 ** 24, Infinity]) {
+    for (const wrong of [0, 1.5, 2 ** 25 + 1, Infinity]) {
       assertCode(() => new Cache({ max: wrong }), VALUE, RangeError, wrong);
     }
     assertCode(() => new Cache({ maxSize: 0 }), VALUE, RangeError);
@@ -66,9 +66,9 @@ describe('the constructor of Cache', () => {
       ['maxSize', 'sizeOf', 'ttl', 'policy', 'onEvict', 'now'].map((name) => [name, undefined]),
     );
     assert.equal(new Cache({ ...left, max: 1 }).stats().max, 1);
-    assert.equal(new Cache({ max: 2 ** 24 - 1, policy: 'lru', ttl: 0 }).stats().max, 16_777_215);
+    assert.equal(new Cache({ max: 2 ** 25, policy: 'lru', ttl: 0 }).stats().max, 33_554_432);
     const bySize = new Cache({ maxSize: Number.MIN_VALUE }).stats();
-    assert.deepEqual([bySize.max, bySize.maxSize], [16_777_215, Number.MIN_VALUE]);
+    assert.deepEqual([bySize.max, bySize.maxSize], [33_554_432, Number.MIN_VALUE]);
     assert.equal(new Cache({ maxSize: Infinity, ttl: Infinity }).stats().maxSize, Infinity);
   });
 });

@@ -100,7 +100,13 @@ describe('Cache', () => {
   test('does not lose, mix up or reorder entries while it grows', () => {
     const clock = manualClock();
     const count = 5000;
-    const { cache, told } = watched({ max: count, maxSize: 1e9, sizeOf: () => 3, now: clock.now });
+    const { cache, told } = watched({
+      max: count,
+      maxSize: 1e9,
+      sizeOf: () => 3,
+      policy: 'lru',
+      now: clock.now,
+    });
     for (let i = 0; i < count; i++) {
       cache.set(i, `value ${i}`, { ttl: i + 1 });
     }
@@ -152,6 +158,9 @@ describe('Cache', () => {
     assert.equal(cache.get(-0), map.get(0));
     cache.set(-0, 'zero');
     assert.equal(cache.get(0), 'zero');
+    cache.delete(0);
+    cache.set(-0, 'zero');
+    assert.ok(Object.is([...cache.keys()][0], 0), 'as in a Map, there is one zero');
     for (const key of keys) {
       assert.equal(cache.delete(key), true);
       assert.equal(cache.has(key), false);
@@ -198,6 +207,8 @@ describe('Cache', () => {
       expirations: 0,
       loads: 0,
       loadErrors: 0,
+      staleHits: 0,
+      curve: [1.25, 1.5, 2, 4].map((scale) => ({ scale, hitRate: 0.5 })),
     });
     cache.clear();
     assert.equal(cache.stats().hits, 2, 'clear keeps the counts');

@@ -34,6 +34,7 @@ const MEMBERS = {
     'get size',
     'getOrLoad',
     'has',
+    'invalidateTag',
     'keys',
     'load',
     'peek',

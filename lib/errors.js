@@ -93,6 +93,10 @@ const table = {
       `The pool did not drain within ${limit} ms: ${stats.borrowed} resources are lent${holders && `, ${holders}`}`,
   },
   ERR_HEAPWISE_CACHE_CLOSED: { base: Error, message: () => 'The cache is closed' },
+  ERR_HEAPWISE_CACHE_LOAD_TIMEOUT: {
+    base: Error,
+    message: (timeout) => `The value was not loaded within ${timeout} ms`,
+  },
   ERR_HEAPWISE_CACHE_SIZE: {
     base: TypeError,
     message: (got) =>

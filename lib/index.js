@@ -3,7 +3,7 @@
 const { performance } = require('node:perf_hooks');
 const binding = require('./binding.js');
 const { createBufferPoolClass } = require('./buffer-pool/buffer-pool.js');
-const { createCacheClass } = require('./cache.js');
+const { createCacheClass } = require('./cache/cache.js');
 const { createClock } = require('./clock.js');
 const { createEventLoopMonitorClass } = require('./event-loop-monitor.js');
 const { createGcSource } = require('./gc.js');
@@ -23,7 +23,7 @@ const { Histogram, view } = histograms;
 const BufferPool = createBufferPoolClass({ binding, gc });
 const LoanTracker = createLoanTrackerClass();
 const ObjectPool = createObjectPoolClass({ afterMajorGc, LoanTracker });
-const Cache = createCacheClass(clock.now);
+const Cache = createCacheClass(unrefTimers(clock.now));
 const EventLoopMonitor = createEventLoopMonitorClass({ binding, gc, histograms });
 const LeakDetector = createLeakDetectorClass({ binding, gc });
 const ResourcePool = createResourcePoolClass({ clock: unrefTimers(clock.now), LoanTracker });

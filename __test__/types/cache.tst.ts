@@ -1,5 +1,14 @@
 import { describe, expect, test } from 'tstyche';
-import { Cache, type CacheDump, type CacheOptions, type CacheStats, type EvictReason } from '../..';
+import {
+  Cache,
+  type CacheCurvePoint,
+  type CacheDump,
+  type CacheLoadOptions,
+  type CachePolicy,
+  type CacheOptions,
+  type CacheStats,
+  type EvictReason,
+} from '../..';
 
 interface User {
   id: number;
@@ -98,10 +107,38 @@ test('a get may find nothing', () => {
 test('getOrLoad finds something, from a value or a promise', () => {
   expect(users.getOrLoad(1, () => user)).type.toBe<Promise<User>>();
   expect(users.getOrLoad(1, async () => user, { ttl: 5 })).type.toBe<Promise<User>>();
-  users.getOrLoad(1, (id) => {
+  users.getOrLoad(1, (id, { signal }) => {
     expect(id).type.toBe<number>();
+    expect(signal).type.toBe<AbortSignal>();
     return user;
   });
+});
+
+test('a load has options that a set has not', () => {
+  const options: CacheLoadOptions = {
+    ttl: 5,
+    size: 5,
+    tags: ['a'],
+    negativeTtl: 5,
+    errorTtl: 5,
+    staleWhileRevalidate: 5,
+    staleIfError: 5,
+    earlyRefresh: 1,
+    timeout: 5,
+    signal: AbortSignal.timeout(5),
+  };
+  expect(users.getOrLoad).type.toBeCallableWith(1, () => user, options);
+  expect(users.set(1, user, { staleIfError: 5 })).type.toRaiseError("'staleIfError' does not exist in type");
+  expect(users.getOrLoad(1, () => user, { tags: 'a' })).type.toRaiseError(
+    "'string' is not assignable to type",
+  );
+  expect(users.invalidateTag('a')).type.toBe<boolean>();
+  expect(users.invalidateTag).type.not.toBeCallableWith(5);
+});
+
+test('times can slide, be capped and scattered', () => {
+  expect(Cache).type.toBeConstructableWith({ max: 5, ttl: 5, slidingTtl: true, maxTtl: 50, ttlJitter: 0.1 });
+  expect<CachePolicy>().type.toBe<'auto' | 'lru' | 's3fifo' | 'sieve'>();
 });
 
 test('it can be iterated', () => {
@@ -117,17 +154,18 @@ test('a dump can be loaded', () => {
   const dump = users.dump();
   expect(dump).type.toBe<CacheDump<number, User>>();
   expect(users.load).type.toBeCallableWith(dump);
-  for (const [key, value, { ttl, size }] of dump) {
+  for (const [key, value, { ttl, size, tags }] of dump) {
     expect(key).type.toBe<number>();
     expect(value).type.toBe<User>();
     expect(ttl).type.toBe<number>();
     expect(size).type.toBe<number | null>();
+    expect(tags).type.toBe<string[] | undefined>();
   }
 });
 
-test('stats are numbers', () => {
+test('stats are numbers, and a curve', () => {
   expect(users.stats()).type.toBe<CacheStats>();
-  expect<CacheStats[keyof CacheStats]>().type.toBe<number>();
+  expect<CacheStats[keyof CacheStats]>().type.toBe<number | CacheCurvePoint[]>();
 });
 
 test('it can be used with using', () => {

@@ -1,0 +1,157 @@
+'use strict';
+
+const assert = require('node:assert/strict');
+const { describe, test } = require('node:test');
+const { Cache } = require('..');
+const { hashInteger } = require('../lib/cache/hash.js');
+const { seeded } = require('./helper.js');
+
+const COUNT = 20_000;
+
+/** Long texts that differ where `hashString` does not look: between its samples. */
+const alike = (id) => `https://shop.example/${id.toString(2).padStart(15, '0').replaceAll('0', 'o')}`;
+const hidden = (id) => {
+  const digits = id.toString(36).padStart(4, '0');
+  return `.${'.'.repeat(7)}${digits}${'.'.repeat(60)}`;
+};
+
+/** Milliseconds that it takes to set all of these, and to get them. */
+function timeOf(keys) {
+  const cache = new Cache({ max: keys.length });
+  const start = performance.now();
+  for (const key of keys) {
+    cache.set(key, key);
+  }
+  for (const key of keys) {
+    assert.equal(cache.get(key), key);
+  }
+  return performance.now() - start;
+}
+
+/** The least of some times, which is that without what disturbs. */
+const least = (measure) => Math.min(measure(), measure(), measure());
+
+/** Integers that belong into the same cell of a table of up to 2^12. */
+function colliding(count) {
+  const keys = [];
+  const cell = hashInteger(0) >>> 20;
+  for (let key = 0; keys.length < count; key++) {
+    if (hashInteger(key) >>> 20 === cell) {
+      keys.push(key);
+    }
+  }
+  return keys;
+}
+
+/** Sets, gets and deletes in random order, beside a Map. */
+function compareWithMap(keys, operations, seed) {
+  const random = seeded(seed);
+  const cache = new Cache({ max: keys.length + 1, policy: 'lru' });
+  const map = new Map();
+  for (let i = 0; i < operations; i++) {
+    const key = random.pick(keys);
+    const choice = random.below(10);
+    if (choice < 5) {
+      cache.set(key, i);
+      map.set(key, i);
+    } else if (choice < 8) {
+      assert.equal(cache.get(key), map.get(key));
+    } else {
+      assert.equal(cache.delete(key), map.delete(key));
+    }
+    assert.equal(cache.size, map.size);
+  }
+  assert.deepEqual(new Map(cache), map);
+}
+
+describe('keys of a Cache', () => {
+  const symbols = Array.from({ length: 40 }, (_, i) => Symbol(i));
+  const objects = Array.from({ length: 40 }, (_, i) => ({ i }));
+
+  test('of every type, mixed, are told apart in any order of sets and deletes', () => {
+    const numbers = Array.from({ length: 200 }, (_, i) => [i - 100, i * 2 ** 31, i / 7, -i * 1e300]).flat();
+    const texts = Array.from({ length: 200 }, (_, i) => [
+      String(i),
+      `key:${i}`,
+      alike(i),
+      `é${i}`,
+      `\ud800${i}`,
+    ]).flat();
+    const others = [
+      ...symbols,
+      ...objects,
+      NaN,
+      null,
+      undefined,
+      true,
+      false,
+      0n,
+      7n,
+      '',
+      '0',
+      Infinity,
+      -Infinity,
+    ];
+    compareWithMap([...numbers, ...texts, ...others], 60_000, 3);
+  });
+
+  test('in a table that is nearly full do not get lost when others before them are deleted', () => {
+    // A few keys in small tables: most of them are not where they belong.
+    for (let size = 1; size < 80; size++) {
+      const integers = Array.from({ length: size }, (_, i) => i * 977);
+      compareWithMap(integers, 400, size);
+      compareWithMap(
+        integers.map((id) => `n${id}`),
+        400,
+        size,
+      );
+    }
+  });
+
+  test('that differ only where the hash does not look cost no more than a few times as much', () => {
+    const ids = Array.from({ length: COUNT }, (_, i) => i);
+    const usual = least(() => timeOf(ids.map((id) => `${id}`.padStart(72, '.'))));
+    const clashing = least(() => timeOf(ids.map(hidden)));
+    // Were each compared with all others, it would be thousands of times.
+    assert.ok(clashing < 40 * usual, `${clashing} ms, others ${usual} ms`);
+  });
+
+  test('that differ only where the hash does not look are told apart, also beside short ones', () => {
+    const keys = Array.from({ length: 600 }, (_, i) => [hidden(i), `short ${i}`, i]).flat();
+    compareWithMap(keys, 40_000, 5);
+  });
+
+  test('that somebody makes collide are told apart, and others beside them', () => {
+    const keys = colliding(1500);
+    compareWithMap([...keys, ...Array.from({ length: 200 }, (_, i) => `text ${i}`)], 30_000, 9);
+  });
+
+  test('that collided do not harm the cache after a clear', () => {
+    const cache = new Cache({ max: 5000 });
+    const keys = colliding(1500);
+    for (let round = 0; round < 3; round++) {
+      for (const key of keys) {
+        cache.set(key, round);
+        cache.set(`text ${key}`, round);
+      }
+      assert.equal(cache.size, 3000);
+      assert.ok(keys.every((key) => cache.get(key) === round && cache.get(`text ${key}`) === round));
+      cache.clear();
+      assert.equal(cache.size, 0);
+      assert.equal(cache.has(keys[0]), false);
+    }
+  });
+
+  test('of 16 and 17 characters, and of more, are found whatever differs', () => {
+    for (const length of [1, 2, 15, 16, 17, 18, 23, 24, 25, 31, 64, 1000]) {
+      const cache = new Cache({ max: length + 1 });
+      const keys = Array.from({ length }, (_, at) => `${'a'.repeat(at)}b${'a'.repeat(length - at - 1)}`);
+      keys.push('a'.repeat(length));
+      for (const key of keys) {
+        cache.set(key, key);
+      }
+      assert.equal(cache.size, length + 1);
+      assert.ok(keys.every((key) => cache.get(key) === key));
+    }
+  });
+});

@@ -1,0 +1,263 @@
+// node-flags: --expose-gc
+'use strict';
+
+const assert = require('node:assert/strict');
+const { describe, test } = require('node:test');
+const { Cache } = require('..');
+const { createCacheClass } = require('../lib/cache/cache.js');
+const { NOT_BOOLEANS, NOT_NUMBERS, assertCode, collected, manualClock, seeded } = require('./helper.js');
+const { manualTimers } = require('./manual-timers.js');
+
+const TYPE = 'ERR_HEAPWISE_INVALID_ARG_TYPE';
+const VALUE = 'ERR_HEAPWISE_INVALID_ARG_VALUE';
+
+/** A cache whose timers are moved on by hand. */
+function timed(options, random = () => 0.5) {
+  const timers = manualTimers(random);
+  const told = [];
+  const ManualCache = createCacheClass(timers);
+  const cache = new ManualCache({
+    max: 1e6,
+    onEvict: (key, value, reason) => told.push(`${String(key)} ${reason}`),
+    ...options,
+  });
+  return { cache, timers, told };
+}
+
+describe('wrong options about time', () => {
+  test('are refused', () => {
+    for (const name of ['maxTtl', 'ttlJitter']) {
+      for (const wrong of NOT_NUMBERS) {
+        assertCode(() => new Cache({ max: 5, [name]: wrong }), TYPE, TypeError, wrong);
+      }
+      for (const wrong of [NaN, -1, -Infinity]) {
+        assertCode(() => new Cache({ max: 5, [name]: wrong }), VALUE, RangeError, wrong);
+      }
+    }
+    assertCode(() => new Cache({ max: 5, maxTtl: 0 }), VALUE, RangeError);
+    assertCode(() => new Cache({ max: 5, ttlJitter: 1.1 }), VALUE, RangeError);
+    for (const wrong of NOT_BOOLEANS) {
+      assertCode(() => new Cache({ max: 5, slidingTtl: wrong }), TYPE, TypeError, wrong);
+    }
+  });
+});
+
+describe('slidingTtl', () => {
+  test('has a get begin the time anew, but neither peek nor has', () => {
+    const { now, advance } = manualClock();
+    const cache = new Cache({ max: 5, ttl: 100, slidingTtl: true, now });
+    cache.set('a', 1);
+    cache.set('b', 2);
+    for (let i = 0; i < 5; i++) {
+      advance(60);
+      assert.equal(cache.get('a'), 1);
+      cache.peek('b');
+      cache.has('b');
+    }
+    assert.equal(cache.has('b'), false);
+    advance(100);
+    assert.equal(cache.get('a'), undefined);
+  });
+
+  test('begins anew the time that the entry had, not that of the cache, and none where it had none', async () => {
+    const { now, advance } = manualClock();
+    const cache = new Cache({ max: 5, ttl: 100, slidingTtl: true, now });
+    cache.set('long', 1, { ttl: 500 });
+    cache.set('endless', 2, { ttl: 0 });
+    await cache.getOrLoad('loaded', () => 3, { ttl: 300 });
+    advance(250);
+    cache.get('long');
+    cache.get('endless');
+    await cache.getOrLoad('loaded', assert.fail);
+    advance(299);
+    assert.deepEqual([...cache.keys()].toSorted(), ['endless', 'loaded', 'long']);
+    advance(1);
+    assert.deepEqual([...cache.keys()].toSorted(), ['endless', 'long']);
+    advance(1e9);
+    assert.deepEqual([...cache.keys()], ['endless']);
+  });
+
+  test('does not make an entry outlive maxTtl, however often it is used', () => {
+    const { now, advance } = manualClock();
+    const cache = new Cache({ max: 5, ttl: 100, slidingTtl: true, maxTtl: 350, now });
+    cache.set('a', 1);
+    for (let i = 0; i < 6; i++) {
+      advance(50);
+      assert.equal(cache.get('a'), 1);
+    }
+    advance(49);
+    assert.equal(cache.get('a'), 1);
+    advance(1);
+    assert.equal(cache.get('a'), undefined);
+  });
+
+  test('keeps its times while the cache grows', () => {
+    const { now, advance } = manualClock();
+    const cache = new Cache({ max: 1e5, ttl: 100, slidingTtl: true, maxTtl: 1000, now });
+    for (let i = 0; i < 5000; i++) {
+      cache.set(i, i, { ttl: 100 + i });
+    }
+    advance(100);
+    for (let i = 1; i < 5000; i++) {
+      assert.equal(cache.get(i), i);
+    }
+    advance(899);
+    assert.equal(cache.get(4000), 4000);
+    assert.equal(cache.get(700), undefined);
+    advance(1);
+    assert.equal(cache.get(4000), undefined);
+  });
+});
+
+describe('maxTtl', () => {
+  test('cuts the times that are longer, and leaves entries without a time alone', () => {
+    const { now, advance } = manualClock();
+    const cache = new Cache({ max: 5, ttl: 1e6, maxTtl: 100, now });
+    cache.set('cache', 1);
+    cache.set('own', 1, { ttl: 500 });
+    cache.set('short', 1, { ttl: 50 });
+    cache.set('endless', 1, { ttl: Infinity });
+    advance(50);
+    assert.deepEqual([...cache.keys()].toSorted(), ['cache', 'endless', 'own']);
+    advance(50);
+    assert.deepEqual([...cache.keys()], ['endless']);
+  });
+});
+
+describe('ttlJitter', () => {
+  test('shortens each time by chance, never lengthens it, and spreads them over its share', () => {
+    const { cache, timers } = timed({ ttl: 1000, ttlJitter: 0.4 }, seeded(1).next);
+    for (let i = 0; i < 1000; i++) {
+      cache.set(i, i);
+    }
+    const alive = () => [...cache.keys()].length;
+    timers.advance(599);
+    assert.equal(alive(), 1000);
+    timers.advance(201);
+    assert.ok(alive() > 400 && alive() < 600, `${alive()} alive`);
+    timers.advance(200);
+    assert.equal(alive(), 0);
+  });
+});
+
+describe('what is over', () => {
+  test('is removed though nobody uses the cache, and no timer is left', () => {
+    const { cache, timers, told } = timed({ ttl: 5000 });
+    for (let i = 0; i < 100; i++) {
+      cache.set(i, i);
+    }
+    assert.equal(timers.planned, 1);
+    timers.advance(4999);
+    assert.equal(cache.size, 100);
+    timers.advance(1000);
+    assert.equal(cache.size, 0);
+    assert.equal(told.length, 100);
+    assert.ok(told.every((event) => event.endsWith(' expire')));
+    assert.equal(cache.stats().expirations, 100);
+    timers.advance(10_000);
+    assert.equal(timers.planned, 0);
+  });
+
+  test('of many entries is removed in parts, and others run between them', () => {
+    const { cache, timers, told } = timed({ ttl: 1000 });
+    for (let i = 0; i < 50_000; i++) {
+      cache.set(i, i);
+    }
+    timers.advance(1000);
+    const first = told.length;
+    assert.ok(first > 0 && first <= 1024, `${first} at once`);
+    timers.advance(10);
+    assert.ok(told.length > first && told.length <= 2048);
+    timers.advance(2000);
+    assert.equal(cache.size, 0);
+  });
+
+  test('is found among many that live, whatever their order', () => {
+    const { cache, timers } = timed({});
+    const random = seeded(4);
+    const ends = Array.from({ length: 30_000 }, () => 1 + random.below(60_000));
+    ends.forEach((ttl, i) => cache.set(i, i, { ttl }));
+    cache.set('endless', 1);
+    for (let now = 5000; now <= 70_000; now += 5000) {
+      timers.advance(5000);
+      const alive = ends.filter((end) => end > now).length + 1;
+      // What ended in the last second and a half may still be there.
+      const late = ends.filter((end) => end > now - 1500 && end <= now).length;
+      assert.ok(cache.size >= alive && cache.size <= alive + late, `${cache.size} at ${now}, ${alive} alive`);
+    }
+    assert.equal(cache.size, 1);
+  });
+
+  test('sooner than others wakes the timer sooner', () => {
+    const { cache, timers } = timed({});
+    cache.set('hour', 1, { ttl: 3_600_000 });
+    cache.set('minute', 1, { ttl: 60_000 });
+    cache.set('moment', 1, { ttl: 5 });
+    assert.equal(timers.planned, 1);
+    timers.advance(1100);
+    assert.equal(cache.size, 2);
+    timers.advance(60_000);
+    assert.equal(cache.size, 1);
+  });
+
+  test('in a month needs a timer that Node can wait for', () => {
+    const { cache, timers } = timed({});
+    cache.set('a', 1, { ttl: 60 * 86_400_000 });
+    timers.advance(59 * 86_400_000);
+    assert.equal(cache.size, 1);
+    timers.advance(2 * 86_400_000);
+    assert.equal(cache.size, 0);
+  });
+
+  test('is not looked for in a cache that is cleared or closed', () => {
+    for (const end of ['clear', 'close']) {
+      const { cache, timers } = timed({ ttl: 5000 });
+      cache.set('a', 1);
+      cache[end]();
+      assert.equal(timers.planned, 0, end);
+    }
+  });
+
+  test('is removed also after an onEvict that threw', () => {
+    const timers = manualTimers(() => 0.5);
+    const ManualCache = createCacheClass(timers);
+    let calls = 0;
+    const cache = new ManualCache({
+      max: 5000,
+      ttl: 10,
+      onEvict() {
+        calls++;
+        throw new Error('told');
+      },
+    });
+    for (let i = 0; i < 3000; i++) {
+      cache.set(i, i);
+    }
+    let thrown = 0;
+    for (let i = 0; i < 4000 && cache.size > 0; i++) {
+      try {
+        timers.advance(1000);
+      } catch (error) {
+        assert.equal(error.message, 'told');
+        thrown++;
+      }
+    }
+    assert.equal(cache.size, 0);
+    assert.ok(thrown > 0 && calls > 0);
+  });
+
+  test('a cache that nobody has any more is not kept by its timer', async () => {
+    const timers = manualTimers(() => 0.5);
+    const ManualCache = createCacheClass(timers);
+    const make = () => {
+      const cache = new ManualCache({ max: 5, ttl: 5000 });
+      cache.set('a', {});
+      return new WeakRef(cache);
+    };
+    const ref = make();
+    assert.equal(timers.planned, 1);
+    assert.ok(await collected([ref]));
+    timers.advance(10_000);
+    assert.equal(timers.planned, 0);
+  });
+});

@@ -1,0 +1,332 @@
+'use strict';
+
+const { error } = require('../errors.js');
+const { LOADS, LOAD_ERRORS, STALE_HITS } = require('./store.js');
+const { isInvalidated } = require('./tags.js');
+
+/** Keys whose failure is remembered, at most. */
+const FAILURES = 1000;
+
+/**
+ * As in `CacheLoadOptions` of `index.d.ts`, with defaults applied.
+ *
+ * @typedef {{ ttl: number, size: number | undefined, tags: readonly string[] | undefined,
+ *   negativeTtl: number | undefined, errorTtl: number, staleWhileRevalidate: number, staleIfError: number,
+ *   earlyRefresh: number, timeout: number, signal: AbortSignal | undefined }} LoadOptions
+ */
+
+/** A load under way. @template V */
+class Load {
+  /** Not there yet while the load function itself runs. @type {Promise<V> | undefined} */
+  promise = undefined;
+  /** Those who wait and may leave; Infinity once somebody waits who cannot. */
+  waiting = 0;
+  /** Made when the load function asks for its signal. @type {AbortController | undefined} */
+  controller = undefined;
+
+  /** @param {number} since */
+  constructor(since) {
+    this.since = since;
+  }
+}
+
+/** What a load function gets besides the key. The signal is made when it is asked for: most do not. */
+class LoadContext {
+  #load;
+
+  /** @param {Load<any>} load */
+  constructor(load) {
+    this.#load = load;
+  }
+
+  /** Aborted when nobody waits for the value any more. */
+  get signal() {
+    return (this.#load.controller ??= new AbortController()).signal;
+  }
+}
+
+/**
+ * `getOrLoad` of a cache: one load at a time for each key, whoever waits for it.
+ *
+ * @template K, V
+ */
+class Loader {
+  #store;
+  #measure;
+  #timers;
+  #now;
+  /** A set or delete of the key takes its load out, whose result is then not stored. @type {Map<K, Load<V>>} */
+  #loads = new Map();
+  /** What has failed, and until when nobody tries again. @type {Map<K, { reason: unknown, until: number }>} */
+  #failures = new Map();
+
+  /**
+   * @param {import('./store.js').Store<K, V>} store
+   * @param {(key: K, value: V, given: number | undefined) => number} measure the size of a value; may throw
+   * @param {import('../resource-pool/resource-pool.js').PoolClock} timers
+   * @param {() => number} now the clock of the cache
+   */
+  constructor(store, measure, timers, now) {
+    this.#store = store;
+    this.#measure = measure;
+    this.#timers = timers;
+    this.#now = now;
+  }
+
+  /** The key was set or deleted: that is newer than what is being loaded. @param {K} key */
+  supersede(key) {
+    if (this.#loads.size !== 0) {
+      this.#loads.delete(key);
+    }
+    if (this.#failures.size !== 0) {
+      this.#failures.delete(key);
+    }
+  }
+
+  clear() {
+    this.#loads.clear();
+    this.#failures.clear();
+  }
+
+  /**
+   * @param {K} key
+   * @param {number} slot that has a value whose time is not over; 0: none has
+   * @param {(key: K, context: { signal: AbortSignal }) => V | PromiseLike<V>} load
+   * @param {LoadOptions} options
+   * @returns {Promise<V>}
+   */
+  get(key, slot, load, options) {
+    const { signal } = options;
+    if (signal?.aborted) {
+      return Promise.reject(signal.reason);
+    }
+    const store = this.#store;
+    if (slot !== 0) {
+      const value = store.hit(slot);
+      if (options.earlyRefresh > 0 && this.#isDue(slot, options.earlyRefresh)) {
+        this.#refresh(key, load, options);
+      }
+      return Promise.resolve(value);
+    }
+    const staleFor = options.staleWhileRevalidate > 0 ? store.staleFor(key) : Infinity;
+    if (staleFor <= options.staleWhileRevalidate) {
+      store.counters[STALE_HITS]++;
+      const value = store.stale(key);
+      this.#refresh(key, load, options);
+      return Promise.resolve(value);
+    }
+    store.missed();
+    const failure = this.#failures.get(key);
+    if (failure !== undefined) {
+      if (failure.until > this.#now()) {
+        return this.#wait(key, Promise.reject(failure.reason), options);
+      }
+      this.#failures.delete(key);
+    }
+    // No promise yet means that the load function itself asks for its own key, at once: that would never end.
+    const underWay = this.#loads.get(key);
+    const joined = underWay?.promise === undefined ? this.#begin(key, load, options) : underWay;
+    return this.#wait(key, /** @type {Promise<V>} */ (joined.promise), options, joined);
+  }
+
+  /**
+   * Whether to load a value anew before its time is over, by chance: the more likely the nearer its end, and the longer
+   * its load took, so that of many processes few load at the same time.
+   *
+   * Vattani, Chierichetti and Lowenstein, "Optimal probabilistic cache stampede prevention", VLDB 2015.
+   *
+   * @param {number} slot
+   * @param {number} beta
+   */
+  #isDue(slot, beta) {
+    const left = this.#store.left(slot, this.#now());
+    return left !== 0 && -Math.log(this.#timers.random()) * beta * this.#store.costOf(slot) >= left;
+  }
+
+  /**
+   * Loads without anybody waiting. That it fails is counted, and heard by those who ask when the value is gone.
+   *
+   * @param {K} key
+   * @param {(key: K, context: { signal: AbortSignal }) => V | PromiseLike<V>} load
+   * @param {LoadOptions} options
+   */
+  #refresh(key, load, options) {
+    if (!this.#loads.has(key)) {
+      const begun = this.#begin(key, load, options);
+      begun.waiting = Infinity;
+      begun.promise?.catch(() => {});
+    }
+  }
+
+  /**
+   * @param {K} key
+   * @param {(key: K, context: { signal: AbortSignal }) => V | PromiseLike<V>} load
+   * @param {LoadOptions} options
+   */
+  #begin(key, load, options) {
+    this.#store.counters[LOADS]++;
+    /** @type {Load<V>} */
+    const begun = new Load(this.#now());
+    this.#loads.set(key, begun);
+    begun.promise = this.#run(key, load, options, begun);
+    return begun;
+  }
+
+  /**
+   * @param {K} key
+   * @param {(key: K, context: { signal: AbortSignal }) => V | PromiseLike<V>} load
+   * @param {LoadOptions} options
+   * @param {Load<V>} own
+   */
+  async #run(key, load, options, own) {
+    // Now: what is invalidated while the value is loaded concerns it.
+    const tags = options.tags && this.#store.hold(options.tags);
+    let value;
+    try {
+      value = await load(key, new LoadContext(own));
+      // Not if the key was set or deleted meanwhile, or the cache cleared: that is newer than what was loaded.
+      if (this.#end(key, own)) {
+        this.#keep(key, value, options, tags, this.#now() - own.since);
+      } else if (tags !== undefined) {
+        this.#store.release(tags);
+      }
+    } catch (reason) {
+      this.#store.counters[LOAD_ERRORS]++;
+      if (tags !== undefined) {
+        this.#store.release(tags);
+      }
+      if (this.#end(key, own) && options.errorTtl > 0) {
+        this.#remember(key, reason, options.errorTtl);
+      }
+      throw reason;
+    }
+    this.#store.notify();
+    return value;
+  }
+
+  /**
+   * @param {K} key
+   * @param {V} value
+   * @param {LoadOptions} options
+   * @param {import('./tags.js').Tagged | undefined} tags
+   * @param {number} cost milliseconds that it took to load
+   */
+  #keep(key, value, options, tags, cost) {
+    const negative = (value === undefined || value === null) && options.negativeTtl !== undefined;
+    const ttl = negative ? /** @type {number} */ (options.negativeTtl) : options.ttl;
+    const size = this.#measure(key, value, options.size);
+    if ((negative && ttl === 0) || (tags !== undefined && isInvalidated(tags))) {
+      if (tags !== undefined) {
+        this.#store.release(tags);
+      }
+      return;
+    }
+    const keep = Math.max(options.staleWhileRevalidate, options.staleIfError);
+    this.#store.put(key, value, ttl, size, keep, tags);
+    if (options.earlyRefresh > 0) {
+      this.#store.noteCost(key, cost);
+    }
+  }
+
+  /**
+   * Takes a load off those under way; false if something else has taken its place.
+   *
+   * @param {K} key
+   * @param {Load<V>} own
+   */
+  #end(key, own) {
+    return this.#loads.get(key) === own && this.#loads.delete(key);
+  }
+
+  /**
+   * @param {K} key
+   * @param {unknown} reason
+   * @param {number} ttl
+   */
+  #remember(key, reason, ttl) {
+    if (this.#failures.size >= FAILURES) {
+      this.#failures.delete(/** @type {K} */ (this.#failures.keys().next().value));
+    }
+    this.#failures.set(key, { reason, until: this.#now() + ttl });
+  }
+
+  /**
+   * The promise for one who waits: for as long as he wants to, and content with what is stale if he said so.
+   *
+   * @param {K} key
+   * @param {Promise<V>} promise
+   * @param {LoadOptions} options
+   * @param {Load<V>} [load]
+   * @returns {Promise<V>}
+   */
+  #wait(key, promise, options, load) {
+    const { signal, staleIfError, timeout } = options;
+    const answer = staleIfError > 0 ? promise.catch((reason) => this.#inNeed(key, options, reason)) : promise;
+    if (load === undefined || (signal === undefined && timeout === Infinity)) {
+      if (load !== undefined) {
+        load.waiting = Infinity;
+      }
+      return answer;
+    }
+    load.waiting++;
+    return new Promise((resolve, reject) => {
+      /** @type {any} */
+      let timer;
+      const onAbort = () => {
+        this.#timers.clearTimeout(timer);
+        reject(/** @type {AbortSignal} */ (signal).reason);
+        this.#leave(key, load);
+      };
+      const settle = () => {
+        this.#timers.clearTimeout(timer);
+        signal?.removeEventListener('abort', onAbort);
+      };
+      answer.then(resolve, reject).finally(settle);
+      signal?.addEventListener('abort', onAbort, { once: true });
+      if (timeout !== Infinity) {
+        timer = this.#timers.setTimeout(() => {
+          signal?.removeEventListener('abort', onAbort);
+          // The load goes on: those who come next find its value.
+          load.waiting = Infinity;
+          const late = error('ERR_HEAPWISE_CACHE_LOAD_TIMEOUT', timeout);
+          try {
+            resolve(this.#inNeed(key, options, late));
+          } catch {
+            reject(late);
+          }
+        }, timeout);
+      }
+    });
+  }
+
+  /**
+   * The stale value where there is one young enough, else throws the reason why there is no other.
+   *
+   * @param {K} key
+   * @param {LoadOptions} options
+   * @param {unknown} reason
+   * @returns {V}
+   */
+  #inNeed(key, { staleIfError }, reason) {
+    if (staleIfError > 0 && this.#store.staleFor(key) <= staleIfError) {
+      this.#store.counters[STALE_HITS]++;
+      return this.#store.stale(key);
+    }
+    throw reason;
+  }
+
+  /**
+   * One who waited does not any more. A load for which nobody waits is aborted.
+   *
+   * @param {K} key
+   * @param {Load<V>} load
+   */
+  #leave(key, load) {
+    if (--load.waiting === 0) {
+      this.#end(key, load);
+      load.controller?.abort();
+    }
+  }
+}
+
+module.exports = { Loader };

@@ -1,0 +1,140 @@
+'use strict';
+
+const { Ghost } = require('./ghost.js');
+const { ALL } = require('./lru.js');
+
+/** The list of those that have proved themselves, and of those that have not yet. */
+const MAIN = ALL;
+const SMALL = 1;
+/** A mark is how often an entry was used, up to 3, and whether it is in the small list. */
+const USES = 3;
+const IN_SMALL = 4;
+/** Uses that take an entry from the small list to the main one. */
+const PROMOTED = 2;
+/** Of the bound. */
+const SMALL_SHARE = 0.1;
+/** Of the entries. */
+const GHOST_SHARE = 0.9;
+
+/**
+ * S3-FIFO: new entries pass through a small queue, which most leave soon and for ever; those that were used twice there, or
+ * come back while their ghost is remembered, live in the main queue, from which used ones are put back to its start. A
+ * hit writes one byte.
+ *
+ * Yang, Zhang, Qiu, Yue and Rashmi, "FIFO queues are all you need for cache eviction", SOSP 2023; with the parameters of
+ * its authors' simulator, libCacheSim 0.3.
+ */
+class S3Fifo {
+  #slots;
+  /** What the small list may weigh before others than its own must go. */
+  #smallLimit;
+  #mainLimit;
+  /** What the small list weighs; the main one weighs the rest. */
+  #small = 0;
+  /** Made by the first eviction. @type {Ghost | undefined} */
+  #ghost;
+  /** For how many entries it was made. */
+  #ghostFor = 0;
+
+  /**
+   * @param {import('./slots.js').Slots} slots whose main list may have entries
+   * @param {number} limit what all entries may weigh
+   */
+  constructor(slots, limit) {
+    this.#slots = slots;
+    this.#smallLimit = Math.floor(limit * SMALL_SHARE);
+    this.#mainLimit = limit - this.#smallLimit;
+    slots.marks.fill(0);
+  }
+
+  /** @param {number} slot that was used */
+  touch(slot) {
+    const { marks } = this.#slots;
+    const mark = marks[slot];
+    if ((mark & USES) !== USES) {
+      marks[slot] = mark + 1;
+    }
+  }
+
+  /** @param {number} slot */
+  add(slot) {
+    const slots = this.#slots;
+    const hash = slots.hashes[slot];
+    const ghost = this.#ghost;
+    const proved = ghost === undefined ? this.#small >= this.#smallLimit : hash !== 0 && ghost.take(hash);
+    this.#link(slot, proved ? MAIN : SMALL, 0);
+  }
+
+  /**
+   * @param {number} slot
+   * @param {number} list
+   * @param {number} uses
+   */
+  #link(slot, list, uses) {
+    const slots = this.#slots;
+    slots.linkNewest(list, slot);
+    if (list === MAIN) {
+      slots.marks[slot] = uses;
+    } else {
+      slots.marks[slot] = uses | IN_SMALL;
+      this.#small += slots.weight(slot);
+    }
+  }
+
+  /** @param {number} slot */
+  remove(slot) {
+    const slots = this.#slots;
+    slots.unlink(slot);
+    if ((slots.marks[slot] & IN_SMALL) !== 0) {
+      this.#small -= slots.weight(slot);
+    }
+  }
+
+  /** Puts back one that was taken out. @param {number} slot */
+  readmit(slot) {
+    const mark = this.#slots.marks[slot];
+    this.#link(slot, (mark & IN_SMALL) !== 0 ? SMALL : MAIN, mark & USES);
+  }
+
+  /** Takes out who makes room. @returns {number} */
+  evict() {
+    const slots = this.#slots;
+    if (this.#ghost === undefined || slots.count > 2 * this.#ghostFor) {
+      this.#ghostFor = slots.count;
+      this.#ghost = new Ghost(Math.max(1, Math.floor(this.#ghostFor * GHOST_SHARE)));
+    }
+    if (slots.totalWeight - this.#small <= this.#mainLimit) {
+      for (let slot = slots.oldest(SMALL); slot !== SMALL; slot = slots.oldest(SMALL)) {
+        this.remove(slot);
+        if ((slots.marks[slot] & USES) < PROMOTED) {
+          const hash = slots.hashes[slot];
+          if (hash !== 0) {
+            this.#ghost.add(hash);
+          }
+          return slot;
+        }
+        this.#link(slot, MAIN, 0);
+      }
+    }
+    for (;;) {
+      const slot = slots.oldest(MAIN);
+      this.remove(slot);
+      const uses = slots.marks[slot] & USES;
+      if (uses === 0) {
+        return slot;
+      }
+      this.#link(slot, MAIN, uses - 1);
+    }
+  }
+
+  /** @returns {number[]} slots; those of the main list first, as they are evicted last, each from the newest to the oldest */
+  order() {
+    /** @type {number[]} */
+    const order = [];
+    this.#slots.collect(MAIN, order);
+    this.#slots.collect(SMALL, order);
+    return order;
+  }
+}
+
+module.exports = { S3Fifo };

@@ -1,0 +1,124 @@
+'use strict';
+
+const { grown } = require('./columns.js');
+
+/**
+ * When entries end: columns by slot, on the clock of the cache; 0 is never. They exist once an entry has a time, those for
+ * renewal and for keeping what is stale once they are needed.
+ */
+class Times {
+  /** When an entry is over. @type {Float64Array} */
+  ends;
+  /** How long an entry lives from its last use, where a use renews. @type {Float64Array | undefined} */
+  #lives;
+  /** When an entry ends however often it is used. @type {Float64Array | undefined} */
+  #limits;
+  /** Until when an entry that is over may serve in need. @type {Float64Array | undefined} */
+  #keeps;
+  /** Milliseconds that it took to load an entry. @type {Float32Array | undefined} */
+  #costs;
+  #settings;
+
+  /**
+   * @param {number} capacity slots
+   * @param {object} settings
+   * @param {() => number} settings.now
+   * @param {() => number} settings.random
+   * @param {boolean} settings.sliding whether a use renews
+   * @param {number} settings.maxTtl
+   * @param {number} settings.jitter
+   */
+  constructor(capacity, settings) {
+    this.#settings = settings;
+    this.ends = new Float64Array(capacity);
+    if (settings.sliding) {
+      this.#lives = new Float64Array(capacity);
+      this.#limits = settings.maxTtl === Infinity ? undefined : new Float64Array(capacity);
+    }
+  }
+
+  /**
+   * Begins the time of an entry.
+   *
+   * @param {number} slot
+   * @param {number} ttl > 0, finite
+   * @param {number} keep for how long it may serve in need after that
+   * @returns {number} when nothing of it is needed any more
+   */
+  begin(slot, ttl, keep) {
+    const { jitter, maxTtl, now, random } = this.#settings;
+    const time = now();
+    const capped = ttl < maxTtl ? ttl : maxTtl;
+    const life = jitter === 0 ? capped : capped * (1 - jitter * random());
+    const end = time + life;
+    this.ends[slot] = end;
+    if (this.#lives !== undefined) {
+      this.#lives[slot] = life;
+      if (this.#limits !== undefined) {
+        this.#limits[slot] = time + maxTtl;
+      }
+    }
+    if (keep > 0) {
+      this.#keeps ??= new Float64Array(this.ends.length);
+      this.#keeps[slot] = end + keep;
+      return end + keep;
+    }
+    if (this.#keeps !== undefined) {
+      this.#keeps[slot] = 0;
+    }
+    return end;
+  }
+
+  /** An entry without a time. @param {number} slot */
+  clear(slot) {
+    this.ends[slot] = 0;
+    if (this.#keeps !== undefined) {
+      this.#keeps[slot] = 0;
+    }
+  }
+
+  /** @param {number} slot */
+  isOver(slot) {
+    const end = this.ends[slot];
+    return end !== 0 && end <= this.#settings.now();
+  }
+
+  /** When nothing of an entry is needed any more. @param {number} slot @returns {number} 0: never */
+  goneAt(slot) {
+    const keeps = this.#keeps;
+    return keeps === undefined || keeps[slot] === 0 ? this.ends[slot] : keeps[slot];
+  }
+
+  /** An entry was used. @param {number} slot */
+  renew(slot) {
+    if (this.#lives !== undefined && this.ends[slot] !== 0) {
+      const end = this.#settings.now() + this.#lives[slot];
+      this.ends[slot] = this.#limits === undefined ? end : Math.min(end, this.#limits[slot]);
+    }
+  }
+
+  /**
+   * @param {number} slot
+   * @param {number} cost milliseconds
+   */
+  noteCost(slot, cost) {
+    this.#costs ??= new Float32Array(this.ends.length);
+    this.#costs[slot] = cost;
+  }
+
+  /** @param {number} slot @returns {number} milliseconds */
+  costOf(slot) {
+    return this.#costs === undefined ? 0 : this.#costs[slot];
+  }
+
+  /** @param {number} capacity */
+  grow(capacity) {
+    this.ends = grown(this.ends, new Float64Array(capacity));
+    this.#lives = this.#lives && grown(this.#lives, new Float64Array(capacity));
+    this.#limits = this.#limits && grown(this.#limits, new Float64Array(capacity));
+    this.#keeps = this.#keeps && grown(this.#keeps, new Float64Array(capacity));
+    this.#costs = this.#costs && grown(this.#costs, new Float32Array(capacity));
+  }
+}
+
+module.exports = { Times };
