@@ -4,14 +4,14 @@ const assert = require('node:assert');
 const { TIME } = require('../lib/measures.js');
 const { time } = require('../lib/timing.js');
 const { CACHES } = require('./contenders.js');
-const { SET_EVERY, getHit, getMiss, mixed, setEvicting } = require('./operations.js');
+const { KEYS } = require('./keys.js');
+const { SET_EVERY, getHit, getHitNew, getMiss, mixed, setEvicting } = require('./operations.js');
 const { bytesPerEntry } = require('./memory.js');
 
 const SIZES = [10_000, 100_000];
-const KEYS = [
-  { kind: 'short strings', keyOf: (i) => `key:${i}` },
-  { kind: 'integers', keyOf: (i) => i },
-];
+/** What each operation is measured with, in both sizes; get and set with all kinds of keys besides, in the small one. */
+const USUAL = KEYS.slice(0, 2);
+const [SMALL] = SIZES;
 /** No entry's time ends during a run: what is measured is the price of looking. Milliseconds. */
 const TTL = 600_000;
 
@@ -25,49 +25,75 @@ const all = (found, ops) => assert.equal(found, ops, 'each get should hit');
 const nothing = (found) => assert.equal(found, 0, 'no get should hit');
 const hitRate = (found, ops) => ({ hits: (found / (ops * (1 - 1 / SET_EVERY))) * 100 });
 
+const GET = { name: 'get hit', operation: getHit, outcome: all };
+const SET = { name: 'set that evicts', operation: setEvicting, outcome: nothing, evicting: true };
 const OPERATIONS = [
-  { name: 'get hit', operation: getHit, outcome: all },
+  GET,
+  { name: 'get hit by new strings', operation: getHitNew, outcome: all, strings: true },
   { name: 'get miss', operation: getMiss, outcome: nothing },
-  { name: 'set that evicts', operation: setEvicting, outcome: nothing },
-  { name: '90 % get, 10 % set, Zipf', operation: mixed, outcome: hitRate, measure: TIME_AND_HITS },
+  SET,
+  {
+    name: '90 % get, 10 % set, Zipf',
+    operation: mixed,
+    outcome: hitRate,
+    measure: TIME_AND_HITS,
+    evicting: true,
+  },
   { name: 'get hit with TTL', operation: getHit, outcome: all, ttl: TTL },
-  { name: 'set that evicts with TTL', operation: setEvicting, outcome: nothing, ttl: TTL },
+  { name: 'set that evicts with TTL', operation: setEvicting, outcome: nothing, ttl: TTL, evicting: true },
 ];
 
-function timed({ name, operation, outcome, measure = TIME, ttl }, kind, keyOf, max) {
-  const caches = CACHES.filter((cache) => ttl === undefined || cache.ttl);
-  const contenders = caches.map(({ name: cacheName, npm, ours, open }) => ({
+/** The caches that can do what a case asks for. */
+const able = ({ ttl, evicting }, { text }) =>
+  CACHES.filter(
+    (cache) =>
+      (ttl === undefined || cache.ttl) &&
+      (!evicting || cache.evicts !== false) &&
+      (text || cache.keys !== 'text'),
+  );
+
+function timed(it, keys, max) {
+  const { name, operation, outcome, measure = TIME, ttl } = it;
+  const contenders = able(it, keys).map(({ name: cacheName, npm, ours, open }) => ({
     name: cacheName,
     npm,
     ours,
     async run(options) {
       const cache = await open(max, ttl);
-      const { value, ops, sum } = await time(operation(cache, keyOf, max), options);
+      const { value, ops, sum } = await time(operation(cache, keys.keyOf, max), options);
       return { value, extras: outcome(sum, ops) };
     },
   }));
-  return { name: caseName(name, kind, max), measure, contenders };
+  return { name: caseName(name, keys.kind, max), measure, contenders };
 }
 
-function memory(kind, keyOf, max) {
-  const contenders = CACHES.map(({ name, npm, ours, open }) => ({
+function memory(keys, max) {
+  const contenders = able({ evicting: true }, keys).map(({ name, npm, ours, open }) => ({
     name,
     npm,
     ours,
-    run: async () => ({ value: await bytesPerEntry(open, keyOf, max) }),
+    run: async () => ({ value: await bytesPerEntry(open, keys.keyOf, max) }),
   }));
-  return { name: caseName('memory', kind, max), measure: BYTES, flags: ['--expose-gc'], contenders };
+  return { name: caseName('memory', keys.kind, max), measure: BYTES, flags: ['--expose-gc'], contenders };
 }
 
 const caseName = (what, kind, max) => `${what}, ${kind}, ${max.toLocaleString('en-US')} entries`;
 
-/** Every key kind with every size. */
-const variants = (make) => KEYS.flatMap(({ kind, keyOf }) => SIZES.map((max) => make(kind, keyOf, max)));
+/** The usual kinds of keys with every size. */
+const variants = (make) => USUAL.flatMap((keys) => SIZES.map((max) => make(keys, max)));
 
 module.exports = {
-  summary: 'Cache beside a Map and four LRU packages: time of gets and sets, memory of an entry',
+  summary:
+    'Cache beside a Map and nine other caches: time of gets and sets by kind of key, memory of an entry',
+  nodes: ['20', '24'],
   cases: [
-    ...OPERATIONS.flatMap((operation) => variants((...variant) => timed(operation, ...variant))),
+    ...OPERATIONS.flatMap((it) =>
+      variants((keys, max) => timed(it, keys, max)).filter(
+        ({ name }) => !it.strings || name.includes('strings,'),
+      ),
+    ),
+    ...KEYS.slice(USUAL.length).map((keys) => timed(GET, keys, SMALL)),
+    ...KEYS.slice(USUAL.length).map((keys) => timed(SET, keys, SMALL)),
     ...variants(memory),
   ],
 };

@@ -9,6 +9,8 @@
  * @property {string} [npm] package whose version the table shows
  * @property {boolean} [ours] true for heapwise
  * @property {boolean} ttl whether it knows a time to live
+ * @property {'any' | 'text'} [keys] `text`: it makes strings of all keys, or refuses other ones than strings and numbers
+ * @property {boolean} [evicts] false: it refuses what is too much
  * @property {(max: number, ttl?: number) => Promise<AnyCache>} open ttl in milliseconds; without it nothing expires
  */
 
@@ -79,6 +81,48 @@ const CACHES = [
     },
   },
   {
+    name: 'mnemonist LRUCache',
+    npm: 'mnemonist',
+    ttl: false,
+    keys: 'text',
+    async open(max) {
+      const LRUCache = require('mnemonist/lru-cache');
+      return new LRUCache(max);
+    },
+  },
+  {
+    name: 'tiny-lru',
+    npm: 'tiny-lru',
+    ttl: true,
+    keys: 'text',
+    async open(max, ttl = 0) {
+      const { lru } = require('tiny-lru');
+      return lru(max, ttl);
+    },
+  },
+  {
+    name: '@isaacs/ttlcache',
+    npm: '@isaacs/ttlcache',
+    ttl: true,
+    async open(max, ttl = Infinity) {
+      const { TTLCache } = require('@isaacs/ttlcache');
+      // With a bound and times that never end its `set` never returns.
+      return new TTLCache({ max: ttl === Infinity ? Infinity : max, ttl, checkAgeOnGet: true });
+    },
+    evicts: false,
+  },
+  {
+    name: 'node-cache',
+    npm: 'node-cache',
+    ttl: true,
+    keys: 'text',
+    evicts: false,
+    async open(max, ttl = 0) {
+      const NodeCache = require('node-cache');
+      return new NodeCache({ stdTTL: ttl / 1000, useClones: false, maxKeys: -1 });
+    },
+  },
+  {
     name: 'lru.min',
     npm: 'lru.min',
     ttl: false,
@@ -88,12 +132,20 @@ const CACHES = [
     },
   },
   {
+    name: "heapwise, policy: 'lru'",
+    ttl: true,
+    async open(max, ttl) {
+      const { Cache } = require('../..');
+      return new Cache({ max, ttl, policy: 'lru' });
+    },
+  },
+  {
     name: 'heapwise Cache',
     ours: true,
     ttl: true,
     async open(max, ttl) {
       const { Cache } = require('../..');
-      return new Cache(ttl === undefined ? { max } : { max, ttl });
+      return new Cache({ max, ttl });
     },
   },
 ];

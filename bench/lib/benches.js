@@ -19,6 +19,7 @@ const { UsageError } = require('./args.js');
  * @property {string} name unique within its bench
  * @property {import('./measures.js').Measure} measure what the figures are
  * @property {string[]} [flags] of the child's node
+ * @property {number} [rounds] instead of those asked for, where all give the same figures
  * @property {(names: string[], options: { quick: boolean }) => Promise<Figures[]>} [together] measures all contenders
  *   at the same time, in a process of its own; instead of their `run`
  * @property {Contender[]} contenders the first one is what the others are compared with

@@ -20,13 +20,14 @@ const TIMEOUT_MS = 120_000;
  * @param {{ quick: boolean, rounds: number, node: string, progress: import('./progress.js').Progress }} options
  */
 async function runCases(benchName, cases, { quick, rounds: asked, node, progress }) {
-  const rounds = quick ? QUICK_ROUNDS : asked;
-  progress.begin(cases.flatMap(children).length * rounds);
+  const usual = quick ? QUICK_ROUNDS : asked;
+  const roundsOf = ({ rounds }) => rounds ?? usual;
+  progress.begin(cases.reduce((sum, it) => sum + children(it).length * roundsOf(it), 0));
   const results = [];
   for (const it of cases) {
     /** @type {import('./benches.js').Figures[][]} */
     const figures = it.contenders.map(() => []);
-    for (let round = 0; round < rounds; round++) {
+    for (let round = 0; round < roundsOf(it); round++) {
       const all = [];
       for (const child of children(it)) {
         progress.step(it.name, child);
@@ -37,7 +38,7 @@ async function runCases(benchName, cases, { quick, rounds: asked, node, progress
     }
     results.push(caseResult(it, figures));
   }
-  return { quick, rounds, cases: results };
+  return { quick, rounds: usual, cases: results };
 }
 
 /**

@@ -108,7 +108,7 @@ class KeyIndex {
       this.#map.set(key, slot);
       return;
     }
-    if (this.#room === 0) {
+    if (this.#room <= 0) {
       this.#rebuild(2 * (this.#mask + 1));
     }
     this.#place(slot, hash);
