@@ -180,14 +180,14 @@ test('heapwise/streams exports these, and streams.d.ts declares them', async () 
 
 test('the exports of heapwise/express are these, and express.d.ts declares them', () => {
   const face = require('heapwise/express');
-  assert.deepEqual(Object.keys(face), ['pooled']);
+  assert.deepEqual(Object.keys(face), ['pooled', 'responseCache']);
   const text = readFileSync(join(__dirname, '..', 'express.d.ts'), 'utf8');
   const declared = text.matchAll(
     /^export (?:declare )?(?:class|function|const|let|var|enum|default) (\w+)/gm,
   );
   assert.deepEqual(
     [...declared].map(([, name]) => name),
-    ['pooled'],
+    ['pooled', 'responseCache'],
   );
 });
 

@@ -1,9 +1,11 @@
 'use strict';
 
+const { Cache } = require('./index.js');
 const { error } = require('./errors.js');
 const { timeout } = require('./resource-pool/options.js');
 const validate = require('./validate.js');
 const { Loans } = require('./express/loans.js');
+const { ResponseCache } = require('./express/response-cache/response-cache.js');
 
 /** Numbers of pools, in the order in which they came here first. @type {WeakMap<object, number>} */
 const numbers = new WeakMap();
@@ -74,4 +76,21 @@ function wantedOf(pools) {
   );
 }
 
-module.exports = { pooled };
+/**
+ * @param {import('../express.js').ResponseCacheOptions} [options]
+ * @returns {import('../express.js').ResponseCache}
+ */
+function responseCache(options) {
+  const cache = new ResponseCache(Cache, options);
+  /** @type {import('../express.js').PooledMiddleware} */
+  const heapwiseResponseCache = (req, res, next) => cache.handle(req, res, next);
+  return Object.assign(heapwiseResponseCache, {
+    invalidate: (/** @type {import('../express.js').Invalidation} */ what) => cache.invalidate(what),
+    clear: () => cache.clear(),
+    stats: () => cache.stats(),
+    close: () => cache.close(),
+    [Symbol.dispose]: () => cache.close(),
+  });
+}
+
+module.exports = { pooled, responseCache };

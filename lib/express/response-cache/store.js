@@ -1,0 +1,158 @@
+'use strict';
+
+/**
+ * Where responses are kept: by key, within a budget of bytes. Values are plain data and no functions, so that another
+ * store may keep them as bytes. This one is a Cache of heapwise, with indexes of what is to be invalidated together.
+ *
+ * @typedef {import('../../http-cache/stored-response.js').StoredResponse} StoredResponse
+ *
+ * @typedef {object} Entry
+ * @property {StoredResponse | undefined} response if it is one
+ * @property {readonly string[] | undefined} vary names of the fields that select one of several responses
+ * @property {string | undefined} alias the key under which the response is
+ * @property {string} url path and query
+ * @property {readonly string[]} groups those that it belongs to
+ */
+
+/** What an entry takes that is no response. */
+const SMALL = 200;
+
+class Store {
+  /** @type {any} */
+  #cache;
+  /** @type {Map<string, Set<string>>} */
+  #byUrl = new Map();
+  /** @type {Map<string, Set<string>>} */
+  #byGroup = new Map();
+  #now;
+
+  /**
+   * @param {any} Cache
+   * @param {{ maxBytes: number, now: () => number }} settings
+   */
+  constructor(Cache, { maxBytes, now }) {
+    this.#now = now;
+    this.#cache = new Cache({
+      maxSize: maxBytes,
+      now,
+      onEvict: (/** @type {string} */ key, /** @type {Entry} */ entry, /** @type {string} */ reason) => {
+        // Of an entry that another one has replaced the indexes know already.
+        if (reason !== 'set') {
+          this.#forget(key, entry);
+        }
+      },
+    });
+  }
+
+  /**
+   * @param {string} key
+   * @returns {Entry | undefined}
+   */
+  get(key) {
+    return this.#cache.get(key);
+  }
+
+  /**
+   * @param {string} key
+   * @param {Partial<Entry> & { url: string }} given
+   * @param {number} [ttl] milliseconds; for ever without
+   * @returns {boolean} false if it takes more than there is room for
+   */
+  set(key, { response, vary, alias, url, groups = [] }, ttl = Infinity) {
+    const before = this.#cache.peek(key);
+    if (before !== undefined) {
+      this.#forget(key, before);
+    }
+    /** @type {Entry} */
+    const entry = { response, vary, alias, url, groups };
+    add(this.#byUrl, url, key);
+    for (const group of groups) {
+      add(this.#byGroup, group, key);
+    }
+    const size = key.length + (response === undefined ? SMALL + (alias?.length ?? 0) : response.bytes);
+    const isStored = this.#cache.set(key, entry, { ttl, size });
+    if (!isStored) {
+      this.#forget(key, entry);
+    }
+    return isStored;
+  }
+
+  /**
+   * Everything of a URL.
+   *
+   * @param {string} url path and query
+   */
+  deleteUrl(url) {
+    return this.#deleteAll(this.#byUrl.get(url));
+  }
+
+  /** @param {string} group */
+  deleteGroup(group) {
+    return this.#deleteAll(this.#byGroup.get(group));
+  }
+
+  clear() {
+    this.#cache.clear();
+  }
+
+  close() {
+    this.#cache.close();
+  }
+
+  stats() {
+    const { entries, totalSize, maxSize, evictions, expirations } = this.#cache.stats();
+    return { entries, bytes: totalSize, maxBytes: maxSize, evictions, expirations };
+  }
+
+  now() {
+    return this.#now();
+  }
+
+  /** @param {Set<string> | undefined} keys */
+  #deleteAll(keys) {
+    let deleted = 0;
+    for (const key of keys ?? []) {
+      deleted += this.#cache.delete(key) ? 1 : 0;
+    }
+    return deleted;
+  }
+
+  /**
+   * @param {string} key
+   * @param {Entry} entry
+   */
+  #forget(key, { url, groups }) {
+    remove(this.#byUrl, url, key);
+    for (const group of groups) {
+      remove(this.#byGroup, group, key);
+    }
+  }
+}
+
+/**
+ * @param {Map<string, Set<string>>} index
+ * @param {string} name
+ * @param {string} key
+ */
+function add(index, name, key) {
+  const keys = index.get(name);
+  if (keys === undefined) {
+    index.set(name, new Set([key]));
+  } else {
+    keys.add(key);
+  }
+}
+
+/**
+ * @param {Map<string, Set<string>>} index
+ * @param {string} name
+ * @param {string} key
+ */
+function remove(index, name, key) {
+  const keys = index.get(name);
+  if (keys?.delete(key) && keys.size === 0) {
+    index.delete(name);
+  }
+}
+
+module.exports = { Store };
