@@ -97,6 +97,16 @@ describe('invalidate', () => {
   });
 });
 
+describe('inFrontOf', () => {
+  it('refuses what is no listener', () => {
+    const cache = responseCache();
+    for (const listener of NOT_FUNCTIONS) {
+      assertCode(() => cache.inFrontOf(listener), ...TYPE, listener);
+    }
+    cache.close();
+  });
+});
+
 describe('a key function', () => {
   it('that throws, or returns no string, is an error of the request, and nothing is stored', async () => {
     for (const key of [
@@ -112,6 +122,20 @@ describe('a key function', () => {
       assert.equal(seen.length, 0);
       assert.equal(cache.stats().entries, 0);
     }
+  });
+
+  it('that throws in front of an app is a 500 that says nothing, and a warning', async () => {
+    const key = () => {
+      throw new Error('no key');
+    };
+    const warned = once(process, 'warning');
+    const { ask, seen } = await serve(counter(), { host: 'http in front of Express 5', cache: { key } });
+    const { status, body } = await ask('/a');
+    assert.deepEqual([status, body], [500, '']);
+    const [warning] = await warned;
+    assert.equal(warning.code, 'HEAPWISE_RESPONSE_KEY');
+    assert.match(warning.message, /no key/);
+    assert.equal(seen.length, 0);
   });
 
   it('that returns nothing lets the request pass', async () => {

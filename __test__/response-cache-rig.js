@@ -18,10 +18,20 @@ const HOSTS = {
       error === undefined ? chain[at](req, res, step(at + 1)) : res.writeHead(500).end(String(error.code));
     step(0)();
   },
+  'http in front of Express 5': (middlewares, handler, cache) =>
+    cache.inFrontOf(
+      mount(
+        express(),
+        middlewares.filter((each) => each !== cache),
+        handler,
+      ),
+    ),
 };
 
 function mount(app, middlewares, handler) {
-  app.use(...middlewares);
+  for (const middleware of middlewares) {
+    app.use(middleware);
+  }
   app.use(handler);
   app.use((error, _req, res, _next) => {
     res.status(500).end(String(error.code ?? error.message));
@@ -44,7 +54,7 @@ async function serve(handler, { cache: options = {}, host = 'Express 5', before 
     seen.push({ method: req.method, url: req.originalUrl ?? req.url, headers: { ...req.headers } });
     return handler(req, res, next);
   };
-  const server = http.createServer(HOSTS[host]([...before, cache, ...behind], counted));
+  const server = http.createServer(HOSTS[host]([...before, cache, ...behind], counted, cache));
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address();

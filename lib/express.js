@@ -85,6 +85,7 @@ function responseCache(options) {
   /** @type {import('../express.js').PooledMiddleware} */
   const heapwiseResponseCache = (req, res, next) => cache.handle(req, res, next);
   return Object.assign(heapwiseResponseCache, {
+    inFrontOf: (/** @type {(req: any, res: any) => void} */ listener) => cache.inFrontOf(listener),
     invalidate: (/** @type {import('../express.js').Invalidation} */ what) => cache.invalidate(what),
     clear: () => cache.clear(),
     stats: () => cache.stats(),

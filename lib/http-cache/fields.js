@@ -100,6 +100,16 @@ function notModifiedFields(fields) {
 }
 
 /**
+ * Whether there are several lines of one name.
+ *
+ * @param {Fields} fields
+ */
+function hasRepeats(fields) {
+  const names = fields.filter((_, i) => i % 2 === 0).map((name) => name.toLowerCase());
+  return new Set(names).size < names.length;
+}
+
+/**
  * Characters, which on the wire are bytes.
  *
  * @param {Fields} fields
@@ -112,4 +122,4 @@ function lengthOf(fields) {
   return length;
 }
 
-module.exports = { filter, lengthOf, notModifiedFields, storableFields, updatedFields, valueOf };
+module.exports = { hasRepeats, lengthOf, notModifiedFields, storableFields, updatedFields, valueOf };

@@ -1,6 +1,6 @@
 'use strict';
 
-const { lengthOf, notModifiedFields } = require('./fields.js');
+const { hasRepeats, lengthOf, notModifiedFields } = require('./fields.js');
 
 /** What an entry takes beside its bytes: objects, strings' heads, its place in the indexes. */
 const OVERHEAD = 600;
@@ -32,6 +32,7 @@ class StoredResponse {
     this.born = terms.born;
     /** As they are sent; the last one is the Age. */
     this.fields = [...fields, 'Age', '0'];
+    this.hasRepeats = hasRepeats(fields);
   }
 
   /** Without the Age. */

@@ -1,6 +1,7 @@
 'use strict';
 
 const { error } = require('../../errors.js');
+const validate = require('../../validate.js');
 const { cacheStatus } = require('../../http-cache/cache-status.js');
 const { NO_DIRECTIVES, requestDirectives } = require('../../http-cache/directives.js');
 const { verdict } = require('../../http-cache/freshness.js');
@@ -21,6 +22,7 @@ const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE']);
 const MOST_WAITS = 2;
 /** After which a validation behind the scenes is taken for lost. Milliseconds. */
 const LONGEST_VALIDATION = 60_000;
+const INTERNAL_ERROR = 500;
 const GATEWAY_TIMEOUT = 504;
 
 /**
@@ -46,7 +48,8 @@ class ResponseCache {
   /** @type {import('./run.js').Core} */
   #core;
   #closed = false;
-  #hasWarned = false;
+  /** @type {Set<string>} */
+  #warned = new Set();
 
   /**
    * @param {any} Cache
@@ -60,7 +63,7 @@ class ResponseCache {
       library: this.#library,
       counts: this.#counts,
       announce: (res, answer) => this.#announce(res, answer),
-      warn: (thrown) => this.#warn(thrown),
+      warn: (thrown) => this.#warn('groups', thrown),
     };
   }
 
@@ -83,6 +86,25 @@ class ResponseCache {
       watchUnsafe(req, res, (names) => this.#invalidate(names));
       next();
     }
+  }
+
+  /**
+   * A listener that asks another one only for what is not there: Express costs several times what a hit does.
+   *
+   * @param {(req: any, res: any) => void} listener
+   */
+  inFrontOf(listener) {
+    validate.fn(listener, 'listener');
+    return (/** @type {any} */ req, /** @type {any} */ res) =>
+      this.handle(req, res, (thrown) => {
+        if (thrown === undefined) {
+          listener(req, res);
+        } else {
+          // There is no error handler of the user's out here; what went wrong must not go to the client.
+          this.#warn('key', thrown);
+          res.writeHead(INTERNAL_ERROR).end();
+        }
+      });
   }
 
   /**
@@ -346,17 +368,19 @@ class ResponseCache {
     }
   }
 
-  /** @param {any} thrown */
-  #warn(thrown) {
-    if (!this.#hasWarned) {
-      this.#hasWarned = true;
-      process.emitWarning(
-        `A response was not stored, because "groups" has thrown: ${thrown?.stack ?? thrown}`,
-        {
-          type: 'HeapwiseWarning',
-          code: 'HEAPWISE_RESPONSE_GROUPS',
-        },
-      );
+  /**
+   * Tells, once, of what the user's function has thrown.
+   *
+   * @param {'groups' | 'key'} name of the option
+   * @param {any} thrown
+   */
+  #warn(name, thrown) {
+    if (!this.#warned.has(name)) {
+      this.#warned.add(name);
+      process.emitWarning(`responseCache: "${name}" has thrown: ${thrown?.stack ?? thrown}`, {
+        type: 'HeapwiseWarning',
+        code: `HEAPWISE_RESPONSE_${name.toUpperCase()}`,
+      });
     }
   }
 

@@ -30,7 +30,7 @@ function serve(res, method, asked, stored, age) {
     stored.status === 200 &&
     isNotModified(ifNoneMatch, ifModifiedSince, stored.terms)
   ) {
-    head(res, NOT_MODIFIED, undefined, stored.notModifiedAt(age));
+    head(res, NOT_MODIFIED, undefined, stored.notModifiedAt(age), stored.hasRepeats);
     res.end();
     return;
   }
@@ -38,11 +38,11 @@ function serve(res, method, asked, stored, age) {
   if (range !== undefined && method === 'GET' && stored.status === 200) {
     const part = partOf(range, asked['if-range'], stored.body.length, stored.terms);
     if (part !== 'whole') {
-      servePart(res, fields, stored.body, part);
+      servePart(res, fields, stored, part);
       return;
     }
   }
-  head(res, stored.status, stored.message, fields);
+  head(res, stored.status, stored.message, fields, stored.hasRepeats);
   if (method === 'HEAD') {
     res.end();
   } else {
@@ -53,15 +53,15 @@ function serve(res, method, asked, stored, age) {
 /**
  * @param {any} res
  * @param {string[]} fields
- * @param {Buffer} body
+ * @param {import('../../http-cache/stored-response.js').StoredResponse} stored
  * @param {{ first: number, last: number } | 'none'} part
  */
-function servePart(res, fields, body, part) {
+function servePart(res, fields, { body, hasRepeats }, part) {
   const bytes = part === 'none' ? Buffer.alloc(0) : body.subarray(part.first, part.last + 1);
   const span = part === 'none' ? '*' : `${part.first}-${part.last}`;
   const sent = fields.filter((_, i) => !/^content-(length|range)$/i.test(fields[i - (i % 2)]));
   sent.push('Content-Range', `bytes ${span}/${body.length}`, 'Content-Length', String(bytes.length));
-  head(res, part === 'none' ? UNSATISFIABLE : PARTIAL, undefined, sent);
+  head(res, part === 'none' ? UNSATISFIABLE : PARTIAL, undefined, sent, hasRepeats);
   res.end(bytes);
 }
 
@@ -70,8 +70,9 @@ function servePart(res, fields, body, part) {
  * @param {number} status
  * @param {string | undefined} message
  * @param {string[]} fields
+ * @param {boolean} hasRepeats
  */
-function head(res, status, message, fields) {
+function head(res, status, message, fields, hasRepeats) {
   // Where somebody in front has set fields, or changes them at the last moment (as `compression` does), or speaks
   // HTTP/2, they are set one by one.
   if (res.writeHead === writeHead && res.getHeaderNames().length === 0) {
@@ -82,7 +83,7 @@ function head(res, status, message, fields) {
     }
     return;
   }
-  setFields(res, fields);
+  setFields(res, fields, hasRepeats);
   res.statusCode = status;
   if (message !== undefined) {
     res.statusMessage = message;
@@ -93,33 +94,21 @@ function head(res, status, message, fields) {
 /**
  * @param {any} res
  * @param {string[]} fields
+ * @param {boolean} hasRepeats whether some name has several lines
  */
-function setFields(res, fields) {
+function setFields(res, fields, hasRepeats) {
+  if (hasRepeats) {
+    for (let i = 0; i < fields.length; i += 2) {
+      res.removeHeader(fields[i]);
+    }
+  }
   for (let i = 0; i < fields.length; i += 2) {
-    const name = fields[i];
-    const first = firstOf(fields, name);
-    if (first === i) {
-      res.setHeader(name, fields[i + 1]);
+    if (hasRepeats) {
+      res.appendHeader(fields[i], fields[i + 1]);
     } else {
-      const before = res.getHeader(name);
-      res.setHeader(name, (Array.isArray(before) ? before : [before]).concat(fields[i + 1]));
+      res.setHeader(fields[i], fields[i + 1]);
     }
   }
-}
-
-/**
- * Where the first line of this name is.
- *
- * @param {string[]} fields
- * @param {string} name
- */
-function firstOf(fields, name) {
-  for (let i = 0; i < fields.length; i += 2) {
-    if (fields[i].length === name.length && fields[i].toLowerCase() === name.toLowerCase()) {
-      return i;
-    }
-  }
-  return -1;
 }
 
 module.exports = { serve };

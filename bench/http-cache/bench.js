@@ -1,0 +1,48 @@
+'use strict';
+
+const contenders = require('./contenders.js');
+const { loadTogether } = require('./load.js');
+const { bytesPerEntry } = require('./memory.js');
+const { runsOf } = require('./stampede.js');
+
+const LOAD = {
+  unit: 'requests per CPU second',
+  better: 'higher',
+  extras: { cpuMicros: 'CPU µs/request', perSecond: 'requests/s' },
+};
+const MEMORY = { unit: 'bytes/response', better: 'lower' };
+const RUNS = { unit: 'runs of the handler', better: 'lower' };
+
+const named = (run) =>
+  contenders.map(({ name, npm, ours }) => ({
+    name,
+    npm,
+    ours,
+    run: run && ((options) => run(name, options)),
+  }));
+
+module.exports = {
+  summary: 'an Express app with a cache of responses beside others, and without',
+  cases: [
+    { name: 'a cached 10 KB of JSON', measure: LOAD, together: loadTogether, contenders: named() },
+    {
+      name: 'the same, not modified',
+      measure: LOAD,
+      together: (names, options) => loadTogether(names, { ...options, conditional: true }),
+      contenders: named(),
+    },
+    {
+      name: 'memory of a cached 10 KB',
+      measure: MEMORY,
+      flags: ['--expose-gc'],
+      contenders: named(async (name, { quick }) => ({
+        value: await bytesPerEntry(name, quick ? 500 : 5000),
+      })),
+    },
+    {
+      name: '100 clients for what is not there yet',
+      measure: RUNS,
+      contenders: named(async (name) => ({ value: await runsOf(name) })),
+    },
+  ],
+};

@@ -1,0 +1,62 @@
+'use strict';
+
+const assert = require('node:assert');
+const { once } = require('node:events');
+const http = require('node:http');
+const { setImmediate: nextTurn } = require('node:timers/promises');
+const { open } = require('./app.js');
+
+/** At a time. */
+const CONNECTIONS = 16;
+
+/**
+ * What a cached response of 10 KB takes, its body and fields included: heap, and what lies outside of it. Needs
+ * --expose-gc.
+ *
+ * @param {string} name of a contender
+ * @param {number} count of responses
+ */
+async function bytesPerEntry(name, count) {
+  const server = open(name).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const agent = new http.Agent({ keepAlive: true, maxSockets: CONNECTIONS });
+  const fill = (from, to) => askAll(server.address().port, agent, from, to);
+  // What the code takes, and what connections do, is not the entries'.
+  await fill(0, 500);
+  const before = await used();
+  await fill(500, 500 + count);
+  const after = await used();
+  return (after - before) / count;
+}
+
+/**
+ * @param {number} port
+ * @param {http.Agent} agent
+ * @param {number} from
+ * @param {number} to
+ */
+async function askAll(port, agent, from, to) {
+  let next = from;
+  const client = async () => {
+    while (next < to) {
+      const req = http.get({ port, host: '127.0.0.1', path: `/products/${next++}`, agent });
+      const [res] = await once(req, 'response');
+      res.resume();
+      await once(res, 'end');
+      assert.equal(res.statusCode, 200);
+    }
+  };
+  await Promise.all(Array.from({ length: CONNECTIONS }, client));
+}
+
+/** Bytes in use once nothing is left to collect. */
+async function used() {
+  for (let i = 0; i < 6; i++) {
+    global.gc();
+    await nextTurn();
+  }
+  const { heapUsed, external } = process.memoryUsage();
+  return heapUsed + external;
+}
+
+module.exports = { bytesPerEntry };
