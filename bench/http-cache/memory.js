@@ -24,8 +24,7 @@ async function bytesPerEntry(name, count) {
     runs++;
   }).listen(0, '127.0.0.1');
   await once(server, 'listening');
-  const agent = new http.Agent({ keepAlive: true, maxSockets: CONNECTIONS });
-  const fill = (from, to) => askAll(server.address().port, agent, from, to);
+  const fill = (from, to) => askAll(server.address().port, from, to);
   // What the code takes, and what connections do, is not the entries'.
   await fill(0, 500);
   const before = await used();
@@ -41,11 +40,12 @@ async function bytesPerEntry(name, count) {
 
 /**
  * @param {number} port
- * @param {http.Agent} agent
  * @param {number} from
  * @param {number} to
  */
-async function askAll(port, agent, from, to) {
+async function askAll(port, from, to) {
+  // Of its own each time: a server closes what is idle for long, and collections are.
+  const agent = new http.Agent({ keepAlive: true, maxSockets: CONNECTIONS });
   let next = from;
   const client = async () => {
     while (next < to) {
@@ -57,6 +57,7 @@ async function askAll(port, agent, from, to) {
     }
   };
   await Promise.all(Array.from({ length: CONNECTIONS }, client));
+  agent.destroy();
 }
 
 /** Bytes in use once nothing is left to collect. */
