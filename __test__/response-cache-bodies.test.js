@@ -149,7 +149,7 @@ describe('sizes', () => {
     }
     const { bytes, entries, evictions } = cache.stats();
     assert.ok(bytes <= maxBytes, `${bytes} bytes`);
-    assert.ok(entries <= maxBytes / (5 * KIB) && entries >= 10, `${entries} entries`);
+    assert.ok(entries <= maxBytes / (5 * KIB) && entries >= 9, `${entries} entries`);
     assert.equal(entries + evictions, 40);
     assert.equal((await ask(`/${'z'.repeat(KIB)}39`)).x, 'HIT');
   });
@@ -211,8 +211,8 @@ describe('sizes', () => {
 
   it('a response that is larger than all there is leaves the others alone', async () => {
     const { ask, cache } = await serve(
-      (req, res) => res.writeHead(200, FRESH).end(req.url === '/big' ? 'a'.repeat(3000) : 'small'),
-      { cache: { maxBytes: 3000 } },
+      (req, res) => res.writeHead(200, FRESH).end(req.url === '/big' ? 'a'.repeat(4000) : 'small'),
+      { cache: { maxBytes: 4000 } },
     );
     await ask('/small');
     await ask('/big');
@@ -247,7 +247,7 @@ describe('with compression', () => {
     }
     const { bytes, stored } = cache.stats();
     assert.ok(stored >= 3);
-    assert.ok(bytes < page.length + 6 * KIB, `one of three codings each: ${bytes} bytes`);
+    assert.ok(bytes < 12 * KIB, `one of each of three codings: ${bytes} bytes`);
   });
 
   it('in front of the cache the page is stored as it is, and compressed for each', async () => {

@@ -15,15 +15,54 @@
  */
 
 /** What an entry takes that is no response. */
-const SMALL = 200;
+const SMALL = 400;
+
+/** Keys by name. Most names have one key, for which a Set would be much. */
+class Index {
+  /** @type {Map<string, string | Set<string>>} */
+  #keys = new Map();
+
+  /**
+   * @param {string} name
+   * @returns {Iterable<string>}
+   */
+  get(name) {
+    const keys = this.#keys.get(name) ?? [];
+    return typeof keys === 'string' ? [keys] : keys;
+  }
+
+  /**
+   * @param {string} name
+   * @param {string} key
+   */
+  add(name, key) {
+    const keys = this.#keys.get(name);
+    if (keys === undefined) {
+      this.#keys.set(name, key);
+    } else if (typeof keys !== 'string') {
+      keys.add(key);
+    } else if (keys !== key) {
+      this.#keys.set(name, new Set([keys, key]));
+    }
+  }
+
+  /**
+   * @param {string} name
+   * @param {string} key
+   */
+  remove(name, key) {
+    const keys = this.#keys.get(name);
+    if (keys === key || (typeof keys === 'object' && keys.delete(key) && keys.size === 0)) {
+      this.#keys.delete(name);
+    }
+  }
+}
 
 class Store {
   /** @type {any} */
   #cache;
-  /** @type {Map<string, Set<string>>} */
-  #byUrl = new Map();
-  /** @type {Map<string, Set<string>>} */
-  #byGroup = new Map();
+  #byUrl = new Index();
+  #byGroup = new Index();
   #now;
 
   /**
@@ -65,9 +104,9 @@ class Store {
     }
     /** @type {Entry} */
     const entry = { response, vary, alias, url, groups };
-    add(this.#byUrl, url, key);
+    this.#byUrl.add(url, key);
     for (const group of groups) {
-      add(this.#byGroup, group, key);
+      this.#byGroup.add(group, key);
     }
     const size = key.length + (response === undefined ? SMALL + (alias?.length ?? 0) : response.bytes);
     const isStored = this.#cache.set(key, entry, { ttl, size });
@@ -108,10 +147,10 @@ class Store {
     return this.#now();
   }
 
-  /** @param {Set<string> | undefined} keys */
+  /** @param {Iterable<string>} keys */
   #deleteAll(keys) {
     let deleted = 0;
-    for (const key of keys ?? []) {
+    for (const key of keys) {
       deleted += this.#cache.delete(key) ? 1 : 0;
     }
     return deleted;
@@ -122,36 +161,10 @@ class Store {
    * @param {Entry} entry
    */
   #forget(key, { url, groups }) {
-    remove(this.#byUrl, url, key);
+    this.#byUrl.remove(url, key);
     for (const group of groups) {
-      remove(this.#byGroup, group, key);
+      this.#byGroup.remove(group, key);
     }
-  }
-}
-
-/**
- * @param {Map<string, Set<string>>} index
- * @param {string} name
- * @param {string} key
- */
-function add(index, name, key) {
-  const keys = index.get(name);
-  if (keys === undefined) {
-    index.set(name, new Set([key]));
-  } else {
-    keys.add(key);
-  }
-}
-
-/**
- * @param {Map<string, Set<string>>} index
- * @param {string} name
- * @param {string} key
- */
-function remove(index, name, key) {
-  const keys = index.get(name);
-  if (keys?.delete(key) && keys.size === 0) {
-    index.delete(name);
   }
 }
 
