@@ -329,6 +329,7 @@ describe('an assessment', () => {
     const none = { staleWhileRevalidate: 0, staleIfError: 0 };
     assert.equal(of('max-age=0', [], none).refused, 'freshness');
     assert.equal(of('no-cache', [], none).refused, 'freshness');
+    assert.equal(of('no-cache', [], { ...none, ttl: 1000 }).refused, 'freshness');
     assert.equal(of('public', ['ETag', '"a"'], none).refused, 'freshness');
     assert.equal(of('max-age=5', ['Age', '5'], none).refused, 'freshness');
     assert.equal(of('max-age=0', ['ETag', '"a"'], none).refused, undefined);

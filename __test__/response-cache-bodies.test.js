@@ -113,6 +113,8 @@ describe('a body', () => {
       res.once('close', () => {
         if (req.url === '/goes-on') {
           res.end('two');
+        } else if (req.url === '/begins') {
+          res.writeHead(200, FRESH).end('late');
         }
         gone.push(req.url);
       });
@@ -122,7 +124,7 @@ describe('a body', () => {
         req.socket.destroy();
       }
     });
-    for (const path of ['/goes-on', '/stops']) {
+    for (const path of ['/goes-on', '/begins', '/stops']) {
       const socket = net.connect(port, '127.0.0.1').on('error', () => {});
       socket.write(`GET ${path} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\n\r\n`);
       await Promise.race([once(socket, 'data'), once(socket, 'close')]);
@@ -133,7 +135,7 @@ describe('a body', () => {
       const { body, x } = await ask(path, { headers: { 'x-stays': '1' } });
       assert.deepEqual([body, x], ['whole', 'MISS']);
     }
-    assert.equal(cache.stats().stored, 2);
+    assert.equal(cache.stats().stored, 3);
   });
 });
 
@@ -260,6 +262,28 @@ describe('with compression', () => {
     assert.equal(cache.stats().entries, 1);
     const { status } = await ask('/a', { headers: { 'accept-encoding': 'gzip', 'if-none-match': '*' } });
     assert.equal(status, 304);
+  });
+
+  it('a validation is not seen by what stands between the handler and the cache', async () => {
+    const shout = (_req, res, next) => {
+      const { end } = res;
+      res.end = (chunk, ...rest) => end.call(res, chunk && `${chunk}!`, ...rest);
+      next();
+    };
+    const handler = (req, res) => {
+      res.set({ 'Cache-Control': 'max-age=1', ETag: '"a"' });
+      if (req.headers['if-none-match'] === '"a"') {
+        res.status(304).end();
+      } else {
+        res.end('hey');
+      }
+    };
+    const { ask, clock, cache } = await serve(handler, { behind: [shout] });
+    for (let i = 0; i < 3; i++) {
+      assert.equal((await ask('/a')).body, 'hey!');
+      clock.advance(2000);
+    }
+    assert.equal(cache.stats().revalidated, 2);
   });
 
   it('a validation behind it does not compress twice', async () => {

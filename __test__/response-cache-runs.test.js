@@ -171,6 +171,55 @@ describe('requests for the same at the same time', () => {
     assert.equal(seen.length, 2);
   });
 
+  it('do not wait one after another for what is stale at once', async () => {
+    const { handler, asked, release } = held((req, res, id) => {
+      res.writeHead(200, { 'Cache-Control': 'no-cache', ETag: `"${id}"` }).end(`answer ${id}`);
+    });
+    const { ask, seen, server } = await serve(handler);
+    const came = arrivals(server);
+    const answers = Array.from({ length: 5 }, () => ask('/a'));
+    await came(5);
+    release();
+    await asked(5);
+    release();
+    await Promise.all(answers);
+    assert.equal(seen.length, 5);
+  });
+
+  it('wait twice at most, however often what the response varies with turns out to be more', async () => {
+    const vary = { 1: 'A', 2: 'B' };
+    const { handler, asked, release } = held((_req, res, id) => {
+      res.writeHead(200, { 'Cache-Control': 'max-age=60', Vary: vary[id] ?? 'A' }).end();
+    });
+    const { ask, server } = await serve(handler);
+    const came = arrivals(server);
+    const kinds = [{ a: '0' }, { a: '1', b: '2' }, { a: '1', b: '3' }, { a: '1', b: '3' }];
+    const answers = [];
+    for (const headers of kinds) {
+      answers.push(ask('/a', { headers }));
+      await came(answers.length);
+    }
+    release();
+    await asked(2);
+    release();
+    await asked(4);
+    release();
+    await Promise.all(answers);
+  });
+
+  it('are let go when the cache is closed', async () => {
+    const { handler, asked, release } = held(cacheable);
+    const { ask, cache, seen, server } = await serve(handler);
+    const came = arrivals(server);
+    const answers = Array.from({ length: 4 }, () => ask('/a'));
+    await came(4);
+    cache.close();
+    await asked(4);
+    release();
+    await Promise.all(answers);
+    assert.deepEqual([seen.length, cache.stats().entries], [4, 0]);
+  });
+
   it('go on in their own async context', async () => {
     const storage = new AsyncLocalStorage();
     const { handler, asked, release } = held((req, res) => {
@@ -301,10 +350,12 @@ describe('a stale response', () => {
       release();
       await first;
       clock.advance(2 * SECOND);
-      const [second, third] = await Promise.all([ask('/a', { headers: { 'x-a': '1' } }), ask('/a')]);
+      const own = { 'if-none-match': '"x"', 'x-a': '1' };
+      const [second, third] = await Promise.all([ask('/a', { headers: own }), ask('/a', { headers: own })]);
       assert.deepEqual([second.x, second.body, third.body], ['STALE', 'answer 1', 'answer 1']);
       await asked(2);
-      assert.equal(seen[1].headers.host, seen[0].headers.host);
+      const { host: authority, 'x-a': a, 'if-none-match': tag } = seen[1].headers;
+      assert.deepEqual([authority, a, tag], [seen[0].headers.host, '1', undefined]);
       release();
       const fourth = await ask('/a');
       assert.deepEqual([fourth.x, fourth.body], ['HIT', 'answer 2']);
@@ -359,6 +410,7 @@ describe('a stale response', () => {
     let fails = false;
     const { ask, clock, seen } = await serve((_req, res) => {
       if (fails) {
+        res.set('X-Failed', '1');
         throw new Error('down');
       }
       res.set('Cache-Control', 'max-age=1, stale-if-error=10').send('whole');
@@ -369,6 +421,7 @@ describe('a stale response', () => {
     const [second, third] = [await ask('/a'), await ask('/a')];
     assert.deepEqual([second.status, second.body, second.x, third.x], [200, 'whole', 'STALE', 'STALE']);
     assert.equal(second.headers['content-type'], 'text/html; charset=utf-8');
+    assert.equal(second.headers['x-failed'], undefined);
     assert.equal(seen.length, 2);
     clock.advance(2 * SECOND);
     await ask('/a');
@@ -468,6 +521,23 @@ describe('what is out of date', () => {
     assert.equal(cache.stats().bytes, 0);
   });
 
+  it('is what was stored last, by its own URL and groups', async () => {
+    let group = 'old';
+    const { ask, cache } = await serve((_req, res) => {
+      res.writeHead(200, { 'Cache-Control': 'max-age=60', 'Cache-Groups': `"${group}"` }).end();
+    });
+    const again = { headers: { 'cache-control': 'no-cache' } };
+    await ask('/a');
+    group = 'new';
+    await ask('/a', again);
+    assert.equal(cache.invalidate({ group: 'old' }), 0);
+    assert.equal((await ask('/a')).x, 'HIT');
+    assert.equal(cache.invalidate({ group: 'new' }), 1);
+    await ask('/a');
+    await ask('/a', again);
+    assert.equal(cache.invalidate({ url: '/a' }), 1);
+  });
+
   it('goes with a group that a response names, and a group that a function has named', async () => {
     const { ask } = await serve(
       (req, res) => {
@@ -504,6 +574,7 @@ describe('what is out of date', () => {
       await first;
       await second;
       assert.equal((await served.ask('/a')).body, 'answer 2');
+      assert.equal(served.cache.stats().stored, 1);
     }
   });
 });

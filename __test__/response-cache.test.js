@@ -42,7 +42,11 @@ for (const host of Object.keys(HOSTS)) {
       assert.equal(await isCached(ask, { headers: { authorization: 'Basic YTpi' } }), false);
       assert.equal(cache.stats().entries, 0);
       assert.equal(seen.length, 4);
-      // Nor does somebody who is known get what is for those who are not.
+      // Nor is a word of the response enough, or does somebody who is known get what is for those who are not.
+      const shared = await serve(counter({ 'Cache-Control': 'public, max-age=60' }), { host });
+      const known = { headers: { authorization: 'Basic YTpi' } };
+      assert.equal(await isCached(shared.ask, known), false);
+      assert.equal(await isCached(shared.ask, {}, known), false);
       assert.equal(await isCached(ask, {}, { headers: { cookie: 'session=1' } }), false);
       assert.equal(await isCached(ask, {}, { headers: { authorization: 'Basic YTpi' } }), false);
     });
@@ -78,12 +82,17 @@ for (const host of Object.keys(HOSTS)) {
     });
 
     it('what the handler says of validation reaches the client as the handler meant it', async () => {
-      const { ask, seen } = await serve(counter({ 'Cache-Control': 'max-age=60', ETag: '"a"' }), { host });
+      const fields = { 'Cache-Control': 'max-age=60', ETag: '"a"' };
+      const { ask, clock, seen } = await serve(counter(fields), { host });
       await ask('/a');
       const same = await ask('/a', { headers: { 'if-none-match': 'W/"a"' } });
       assert.deepEqual([same.status, same.body, same.headers.etag], [304, '', '"a"']);
       assert.equal(same.headers['content-length'], undefined);
       assert.equal((await ask('/a', { headers: { 'if-none-match': '"b"' } })).status, 200);
+      for (const age of ['7', '14']) {
+        clock.advance(7000);
+        assert.equal((await ask('/a', { headers: { 'if-none-match': '"a"' } })).headers.age, age);
+      }
       assert.equal(seen.length, 1);
     });
   });
@@ -184,6 +193,44 @@ describe('what is not stored', () => {
     const { headers, x } = await ask('/a');
     assert.deepEqual([x, headers['x-request-id'], headers['x-default']], ['HIT', '2', 'mine']);
     assert.equal(headers['x-powered-by'], undefined);
+  });
+});
+
+describe('what is stored', () => {
+  it('has what a handler added to what the ones in front have set', async () => {
+    const { ask } = await serve(
+      (_req, res) => {
+        res.set('Cache-Control', 'max-age=60').appendHeader('X-List', 'b');
+        res.send('x');
+      },
+      {
+        before: [
+          (_req, res, next) => {
+            res.setHeader('X-List', ['a']);
+            next();
+          },
+        ],
+      },
+    );
+    await ask('/a');
+    assert.equal((await ask('/a')).headers['x-list'], 'a, b');
+  });
+
+  it('has one Age, which counts on from the one it came with', async () => {
+    const { ask, clock } = await serve(counter({ 'Cache-Control': 'max-age=60', Age: '50' }), {
+      host: 'plain http',
+      cache: { statusHeader: 'none' },
+    });
+    await ask('/a');
+    clock.advance(2000);
+    assert.equal((await ask('/a')).headers.age, '52');
+  });
+
+  it('with another status than 200 is never called unmodified, nor cut in parts', async () => {
+    const { ask } = await serve(counter({ 'Cache-Control': 'max-age=60', ETag: '"a"' }, 404));
+    await ask('/a');
+    assert.equal((await ask('/a', { headers: { 'if-none-match': '"a"' } })).status, 404);
+    assert.equal((await ask('/a', { headers: { range: 'bytes=0-1' } })).status, 404);
   });
 });
 
@@ -491,6 +538,8 @@ describe('ranges', () => {
     assert.equal((await ask('/a', { headers: { range: 'bytes=0-1', 'if-range': '"b"' } })).status, 200);
     assert.equal((await ask('/a', { headers: { range: 'bytes=0-1', 'if-range': 'W/"a"' } })).status, 200);
     assert.equal((await ask('/a', { headers: { range: 'bytes=0-1', 'if-range': '"a"' } })).status, 206);
+    const head = await ask('/a', { method: 'HEAD', headers: { range: 'bytes=0-1' } });
+    assert.deepEqual([head.status, head.headers['content-length']], [200, '10']);
     assert.equal(seen.length, 2);
   });
 });

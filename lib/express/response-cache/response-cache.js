@@ -298,6 +298,10 @@ class ResponseCache {
    * @param {string} why
    */
   #run({ req, res, next, key }, stored, flight, why) {
+    if (this.#closed) {
+      next();
+      return;
+    }
     new Run(this.#core, { req, res, url: urlOf(req), key, stored, flight, why }).start(next);
   }
 

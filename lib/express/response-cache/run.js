@@ -174,10 +174,10 @@ class Run {
     if (taking.status !== NO_CONTENT && valueOf(taking.fields, 'content-length') === undefined) {
       taking.fields.push('Content-Length', String(body.length));
     }
-    const isStored = this.#core.library.save(this.#purpose, new StoredResponse({ ...taking, body }));
-    if (isStored) {
+    const response = new StoredResponse({ ...taking, body });
+    if (this.#core.library.save(this.#purpose, response)) {
       this.#core.counts.stored++;
-      this.#settle('look');
+      this.#settle(this.#isForOthers(response) ? 'look' : 'run');
     } else {
       this.#refuse('size');
     }
@@ -186,8 +186,11 @@ class Run {
   onSwallowed() {
     const { req, res, stored } = this.#purpose;
     const instead = this.#instead ?? stored;
-    this.#settle('look');
-    if (instead === undefined || isOver(req, res)) {
+    if (instead === undefined) {
+      return;
+    }
+    this.#settle(this.#isForOthers(instead) ? 'look' : 'run');
+    if (isOver(req, res)) {
       return;
     }
     restoreFields(res, this.#before);
@@ -358,6 +361,16 @@ class Run {
       const { key, req, url } = this.#purpose;
       this.#core.library.mark(key, req.headers, url);
     }
+  }
+
+  /**
+   * Whether those who wait will find it good enough: what is stale at once they would wait for one after another.
+   *
+   * @param {StoredResponse} stored
+   */
+  #isForOthers({ terms, born, standsInUntil }) {
+    const now = this.#core.settings.now();
+    return now < standsInUntil || (!terms.noCache && now - born < terms.lifetime);
   }
 
   /** @param {StoredResponse} stored */

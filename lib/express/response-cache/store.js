@@ -74,12 +74,8 @@ class Store {
     this.#cache = new Cache({
       maxSize: maxBytes,
       now,
-      onEvict: (/** @type {string} */ key, /** @type {Entry} */ entry, /** @type {string} */ reason) => {
-        // Of an entry that another one has replaced the indexes know already.
-        if (reason !== 'set') {
-          this.#forget(key, entry);
-        }
-      },
+      // Also of an entry that another one replaces, before that one is added to the indexes.
+      onEvict: (/** @type {string} */ key, /** @type {Entry} */ entry) => this.#forget(key, entry),
     });
   }
 
@@ -98,22 +94,17 @@ class Store {
    * @returns {boolean} false if it takes more than there is room for
    */
   set(key, { response, vary, alias, url, groups = [] }, ttl = Infinity) {
-    const before = this.#cache.peek(key);
-    if (before !== undefined) {
-      this.#forget(key, before);
-    }
     /** @type {Entry} */
     const entry = { response, vary, alias, url, groups };
+    const size = key.length + (response === undefined ? SMALL + (alias?.length ?? 0) : response.bytes);
+    if (!this.#cache.set(key, entry, { ttl, size })) {
+      return false;
+    }
     this.#byUrl.add(url, key);
     for (const group of groups) {
       this.#byGroup.add(group, key);
     }
-    const size = key.length + (response === undefined ? SMALL + (alias?.length ?? 0) : response.bytes);
-    const isStored = this.#cache.set(key, entry, { ttl, size });
-    if (!isStored) {
-      this.#forget(key, entry);
-    }
-    return isStored;
+    return true;
   }
 
   /**

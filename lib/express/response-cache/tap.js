@@ -116,9 +116,6 @@ class Tap {
   /** @param {any[]} args */
   #end(args) {
     this.#head(this.#res.statusCode, undefined, undefined);
-    if (this.#inside !== 0) {
-      return this.#call('end', args);
-    }
     if (this.#state === SWALLOWING) {
       return this.#endSwallowed(args);
     }
