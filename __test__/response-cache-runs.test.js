@@ -406,6 +406,23 @@ describe('a stale response', () => {
     assert.deepEqual(ended.toSorted(), ['close', 'close', 'close', 'finish', 'finish', 'finish']);
   });
 
+  it('is asked for once more from where it was asked for, by a connection that takes what others take', async () => {
+    const { ask, clock, seen } = await serve((req, res) => {
+      req.setTimeout(1000);
+      res.setTimeout(1000);
+      req.socket.setNoDelay(true).setKeepAlive(true);
+      res.set('Cache-Control', 'max-age=1, stale-while-revalidate=9');
+      res.send(`${req.ip} ${req.protocol} ${req.socket.remotePort > 0} ${req.httpVersion} ${seen.length}`);
+    });
+    await ask('/a');
+    clock.advance(2 * SECOND);
+    await ask('/a');
+    await until(() => seen.length === 2);
+    await nextTurn();
+    const { body, x } = await ask('/a');
+    assert.deepEqual([body, x], ['127.0.0.1 http true 1.1 2', 'HIT']);
+  });
+
   it('stands in for a handler that fails, and spares it for a second', async () => {
     let fails = false;
     const { ask, clock, seen } = await serve((_req, res) => {

@@ -17,8 +17,20 @@ const OF_THE_CLIENT = new Set([
   'range',
 ]);
 
-/** Takes what is written and says nothing. */
+/** Takes what is written and says nothing. What a handler may ask of a connection, it does not mind. */
 class Sink extends Duplex {
+  setTimeout() {
+    return this;
+  }
+
+  setKeepAlive() {
+    return this;
+  }
+
+  setNoDelay() {
+    return this;
+  }
+
   _read() {}
 
   /**
@@ -44,20 +56,22 @@ function askAgain(req) {
   if (typeof server?.emit !== 'function' || req.httpVersionMajor !== 1) {
     return undefined;
   }
-  return (shadow, onOver) => ask(req, server, shadow, onOver);
+  const { remoteAddress, remoteFamily, remotePort, localAddress, localPort, encrypted } = req.socket;
+  // Now, because a connection that is closed has no addresses any more.
+  const addresses = { remoteAddress, remoteFamily, remotePort, localAddress, localPort, encrypted };
+  return (shadow, onOver) => ask(req, server, addresses, shadow, onOver);
 }
 
 /**
  * @param {any} req
  * @param {any} server
+ * @param {Record<string, unknown>} addresses of the connection
  * @param {object} shadow
  * @param {() => void} onOver
  */
-function ask(req, server, shadow, onOver) {
-  const { remoteAddress, remoteFamily, remotePort, localAddress, localPort, encrypted } = req.socket;
+function ask(req, server, addresses, shadow, onOver) {
   /** @type {any} */
-  const socket = Object.assign(new Sink(), { server, encrypted });
-  const addresses = { remoteAddress, remoteFamily, remotePort, localAddress, localPort };
+  const socket = Object.assign(new Sink(), { server });
   for (const [name, value] of Object.entries(addresses)) {
     Object.defineProperty(socket, name, { value, configurable: true });
   }
