@@ -6,10 +6,14 @@
 
 const assert = require('node:assert/strict');
 const { AsyncLocalStorage } = require('node:async_hooks');
+const { once } = require('node:events');
 const net = require('node:net');
+const { join } = require('node:path');
 const { describe, it } = require('node:test');
+const { Worker } = require('node:worker_threads');
 const { nextTurn } = require('./helper.js');
 const { HOSTS, counter, serve } = require('./response-cache-rig.js');
+const { ROOT, runScript } = require('./run-script.js');
 
 const SECOND = 1000;
 
@@ -592,6 +596,35 @@ describe('what is out of date', () => {
       await second;
       assert.equal((await served.ask('/a')).body, 'answer 2');
       assert.equal(served.cache.stats().stored, 1);
+    }
+  });
+});
+
+describe('a process with requests that wait', () => {
+  const source = `
+    const { IncomingMessage, ServerResponse } = require('node:http');
+    const { Socket } = require('node:net');
+    const { responseCache } = require(${JSON.stringify(join(ROOT, 'lib', 'express.js'))});
+    const cache = responseCache({ waitTimeout: 60_000 });
+    for (let i = 0; i < 3; i++) {
+      const req = Object.assign(new IncomingMessage(new Socket()), { method: 'GET', url: '/a', headers: {} });
+      cache(req, new ServerResponse(req), () => {});
+    }`;
+
+  it('ends when there is nothing else to do', async () => {
+    const { code, stdout, stderr } = await runScript(
+      `${source} process.on('exit', () => console.log(process.uptime() < 30, cache.stats().misses));`,
+    );
+    assert.deepEqual([code, stdout.trim(), stderr], [0, 'true 3', '']);
+  });
+
+  it('may be a worker that is terminated', async () => {
+    for (let i = 0; i < 5; i++) {
+      const worker = new Worker(`${source} require('node:worker_threads').parentPort.postMessage('x');`, {
+        eval: true,
+      });
+      await once(worker, 'message');
+      assert.equal(await worker.terminate(), 1);
     }
   });
 });
