@@ -214,7 +214,7 @@ export interface ResponseCacheOptions {
 
   /**
    * By name of a request's field that is in `Vary`: what of its value selects a response. Fewer values, fewer responses.
-   * As they are, Accept-Encoding is compared without order, Accept-Language without case, others without space at commas.
+   * Where one throws, the value as it is. Without, Accept-Encoding is compared without order, Accept-Language without case, others without space at commas.
    */
   normalize?: Record<string, (value: string) => string> | undefined;
 
@@ -235,7 +235,8 @@ export interface ResponseCacheOptions {
   key?: ((req: any) => string | null | undefined) | undefined;
 
   /**
-   * Groups that a response belongs to, for `invalidate`, beside those in its `Cache-Groups` (RFC 9875).
+   * Groups that a response belongs to, for `invalidate`, beside those in its `Cache-Groups` (RFC 9875). If it throws, the
+   * response is not stored, and a process warning tells why, once.
    */
   groups?: ((req: any, res: any) => Iterable<string>) | undefined;
 

@@ -78,6 +78,16 @@ describe('Cache-Control', () => {
     const long = `${'"\\'.repeat(20_000)},${'a=",'.repeat(20_000)}`;
     responseDirectives(long);
     targetedDirectives(long);
+    // By the square of its length each of these would take minutes.
+    const spaces = `a${' '.repeat(500_000)}b`;
+    for (const name of ['x', 'accept-encoding', 'accept-language']) {
+      selection([name], { [name]: `${spaces},${spaces}` }, {});
+    }
+    responseDirectives(`max-age=${spaces}`);
+    stringList(`"${spaces}`);
+    isNotModified(spaces, undefined, { etag: '"a"', lastModified: undefined, date: NOW });
+    partOf(spaces, undefined, 1, { etag: undefined, lastModified: undefined, date: NOW });
+    parseDate(spaces, NOW);
   });
 });
 

@@ -620,9 +620,8 @@ describe('a process with requests that wait', () => {
 
   it('may be a worker that is terminated', async () => {
     for (let i = 0; i < 5; i++) {
-      const worker = new Worker(`${source} require('node:worker_threads').parentPort.postMessage('x');`, {
-        eval: true,
-      });
+      const alive = `setInterval(() => {}, 1000); require('node:worker_threads').parentPort.postMessage('x');`;
+      const worker = new Worker(source + alive, { eval: true });
       await once(worker, 'message');
       assert.equal(await worker.terminate(), 1);
     }

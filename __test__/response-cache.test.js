@@ -320,6 +320,21 @@ describe('what counts as the same', () => {
     }
   });
 
+  it('what is the same as it is, where a normaliser throws', async () => {
+    const normalize = {
+      'User-Agent': () => {
+        throw new Error('no idea');
+      },
+    };
+    const { ask, seen } = await serve(counter({ 'Cache-Control': 'max-age=60', Vary: 'User-Agent' }), {
+      cache: { normalize },
+    });
+    for (const agent of ['a', 'b', 'a', 'b']) {
+      await ask('/a', { headers: { 'user-agent': agent } });
+    }
+    assert.equal(seen.length, 2);
+  });
+
   it('what a normaliser says', async () => {
     const normalize = { 'User-Agent': (agent) => (agent.includes('Mobile') ? 'm' : 'd') };
     const { ask, seen } = await serve(counter({ 'Cache-Control': 'max-age=60', Vary: 'User-Agent' }), {

@@ -67,7 +67,14 @@ function normal(name, value, own) {
  * @param {string} value
  */
 function unspaced(value) {
-  return value.includes('"') ? value : value.trim().replaceAll(/\s*,\s*/g, ',');
+  if (value.includes('"') || !value.includes(',')) {
+    return value.trim();
+  }
+  // Not by a pattern of space and comma, which takes the square of a long run of spaces.
+  return value
+    .split(',')
+    .map((member) => member.trim())
+    .join(',');
 }
 
 /**

@@ -189,9 +189,25 @@ function normalizers(given) {
     throw error('ERR_HEAPWISE_INVALID_ARG_TYPE', 'normalize', 'an object of functions by field', given);
   }
   for (const [name, normalizer] of Object.entries(given)) {
-    found[name.toLowerCase()] = validate.fn(normalizer, `normalize.${name}`);
+    found[name.toLowerCase()] = guarded(validate.fn(normalizer, `normalize.${name}`));
   }
   return found;
+}
+
+/**
+ * One that throws would do so in the middle of an answer. The value as it is selects as well, if less often the same.
+ *
+ * @param {(value: string) => unknown} normalizer
+ * @returns {(value: string) => string}
+ */
+function guarded(normalizer) {
+  return (value) => {
+    try {
+      return String(normalizer(value));
+    } catch {
+      return value;
+    }
+  };
 }
 
 module.exports = { settingsOf };

@@ -314,7 +314,8 @@ class Run {
     }
     const { req, res } = this.#purpose;
     try {
-      terms.groups = [...new Set([...terms.groups, ...groups(req, res)])];
+      const given = groups(req, res);
+      terms.groups = [...new Set([...terms.groups, ...(typeof given === 'string' ? [given] : given)])];
       return true;
     } catch (thrown) {
       // Thrown on it would come out of `res.write`, in the middle of a stream, where nobody expects it.
