@@ -73,6 +73,7 @@ class Store {
     this.#now = now;
     this.#cache = new Cache({
       maxSize: maxBytes,
+      policy: 'lru',
       now,
       // Also of an entry that another one replaces, before that one is added to the indexes.
       onEvict: (/** @type {string} */ key, /** @type {Entry} */ entry) => this.#forget(key, entry),
