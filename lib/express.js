@@ -1,6 +1,5 @@
 'use strict';
 
-const { Cache } = require('./index.js');
 const { error } = require('./errors.js');
 const { timeout } = require('./resource-pool/options.js');
 const validate = require('./validate.js');
@@ -81,6 +80,8 @@ function wantedOf(pools) {
  * @returns {import('../express.js').ResponseCache}
  */
 function responseCache(options) {
+  // Here, because pooled() needs no addon.
+  const { Cache } = require('./index.js');
   const cache = new ResponseCache(Cache, options);
   /** @type {import('../express.js').PooledMiddleware} */
   const heapwiseResponseCache = (req, res, next) => cache.handle(req, res, next);
