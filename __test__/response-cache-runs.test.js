@@ -466,6 +466,14 @@ describe('a stale response', () => {
       clock.advance(2 * SECOND);
       assert.equal((await ask('/a')).status, 503, directive);
     }
+    let fails = false;
+    const headers = { 'Cache-Control': 'max-age=60, no-cache', ETag: '"a"' };
+    const { ask } = await serve((_req, res) =>
+      res.writeHead(fails ? 503 : 200, fails ? {} : headers).end('x'),
+    );
+    await ask('/a');
+    fails = true;
+    assert.equal((await ask('/a')).status, 503, 'though it is young');
   });
 });
 
@@ -557,6 +565,20 @@ describe('what is out of date', () => {
     await ask('/a');
     await ask('/a', again);
     assert.equal(cache.invalidate({ url: '/a' }), 1);
+  });
+
+  it('belongs to its groups after a validation as well', async () => {
+    const { ask, cache, clock } = await serve(
+      (req, res) => {
+        const fields = { 'Cache-Control': 'max-age=1', ETag: '"a"' };
+        res.writeHead(req.headers['if-none-match'] === undefined ? 200 : 304, fields).end();
+      },
+      { cache: { groups: () => 'products' } },
+    );
+    await ask('/a');
+    clock.advance(2 * SECOND);
+    assert.equal((await ask('/a')).x, 'REVALIDATED');
+    assert.equal(cache.invalidate({ group: 'products' }), 1);
   });
 
   it('goes with a group that a response names, and a group that a function has named', async () => {

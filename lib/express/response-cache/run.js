@@ -230,6 +230,8 @@ class Run {
       library.deleteUrl(this.url);
       return stored;
     }
+    // What the handler has once named by itself, or by the user's function, it still belongs to.
+    assessed.terms.groups = [...new Set([...stored.terms.groups, ...assessed.terms.groups])];
     const newer = storableFields(own, assessed.without);
     const fresh = new StoredResponse({
       status: stored.status,
@@ -377,7 +379,7 @@ class Run {
   /** @param {StoredResponse} stored */
   #mayStandIn({ terms, born }) {
     const age = this.#core.settings.now() - born;
-    return age >= 0 && age < terms.lifetime + terms.staleIfError;
+    return !terms.noCache && age >= 0 && age < terms.lifetime + terms.staleIfError;
   }
 
   /** @param {boolean} stored */
