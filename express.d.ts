@@ -118,7 +118,7 @@ export type RefusalReason =
 /** Options of {@link responseCache}. */
 export interface ResponseCacheOptions {
   /**
-   * Most that is kept: bodies, header fields, keys, and about 1,400 bytes for each response, or 400 for what leads to one.
+   * Most that is kept: bodies, header fields, keys, groups, and about 1,400 bytes for each response, or 400 for what leads to one.
    * What nobody has asked for longest goes first. As much again may be in the making. Bytes: an integer >= 1.
    *
    * @default 67_108_864 (64 MiB)

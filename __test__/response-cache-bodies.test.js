@@ -156,6 +156,16 @@ describe('sizes', () => {
     assert.equal((await ask(`/${'z'.repeat(KIB)}39`)).x, 'HIT');
   });
 
+  it('groups are counted as well', async () => {
+    const groups = () => Array.from({ length: 100 }, (_, i) => `group ${i} ${'x'.repeat(100)}`);
+    const { ask, cache } = await serve(counter(), { cache: { maxBytes: 64 * KIB, groups } });
+    for (let i = 0; i < 10; i++) {
+      await ask(`/${i}`);
+    }
+    const { entries } = cache.stats();
+    assert.ok(entries >= 2 && entries <= 3, `${entries} entries`);
+  });
+
   it('a body that is too long passes in pieces, and is not held back', async () => {
     let write;
     const { port, cache } = await serve(

@@ -16,6 +16,8 @@
 
 /** What an entry takes that is no response. */
 const SMALL = 400;
+/** What a place in the index of a group takes. */
+const PLACE = 100;
 
 /** Keys by name. Most names have one key, for which a Set would be much. */
 class Index {
@@ -97,7 +99,10 @@ class Store {
   set(key, { response, vary, alias, url, groups = [] }, ttl = Infinity) {
     /** @type {Entry} */
     const entry = { response, vary, alias, url, groups };
-    const size = key.length + (response === undefined ? SMALL + (alias?.length ?? 0) : response.bytes);
+    let size = key.length + (response === undefined ? SMALL + (alias?.length ?? 0) : response.bytes);
+    for (const group of groups) {
+      size += group.length + PLACE;
+    }
     if (!this.#cache.set(key, entry, { ttl, size })) {
       return false;
     }
