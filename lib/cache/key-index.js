@@ -1,6 +1,7 @@
 'use strict';
 
 const { WHOLE, hashFloat, hashInteger, hashString } = require('./hash.js');
+const { KeyMap } = require('./key-map.js');
 
 /** Cells of an empty table. A power of two, as always. */
 const FIRST_CELLS = 32;
@@ -11,6 +12,8 @@ const WINDOW = 4096;
 const CLASHES = 256;
 /** No key in a table that is filled by chance is so many cells away from where it belongs. */
 const LONG_WAY = 1024;
+/** Cells of a table that is too large to be given up: who wanted its keys to collide would have been noticed before. */
+const TRUSTED = 2 ** 22;
 
 /**
  * From key to slot. Keys are told apart as a Map tells them.
@@ -39,8 +42,7 @@ class KeyIndex {
   #longest = Infinity;
   /** Whether the table has numbers. */
   #numbers = true;
-  /** @type {Map<unknown, number>} */
-  #map = new Map();
+  #map = new KeyMap();
   #slots;
 
   /** @param {import('./slots.js').Slots} slots */
@@ -60,7 +62,7 @@ class KeyIndex {
       return this.#findNumber(key);
     }
     this.#hash = 0;
-    return this.#map.get(key) ?? 0;
+    return this.#map.find(key);
   }
 
   /** @param {string} key */
@@ -105,7 +107,7 @@ class KeyIndex {
   add(key, slot, hash) {
     this.#slots.hashes[slot] = hash;
     if (!this.#tabled(key)) {
-      this.#map.set(key, slot);
+      this.#map.add(key, slot);
       return;
     }
     if (this.#room <= 0) {
@@ -123,7 +125,7 @@ class KeyIndex {
     const { hashes, pairs } = this.#slots;
     const key = pairs[slot << 1];
     if (!this.#tabled(key)) {
-      this.#map.delete(key);
+      this.#map.remove(key);
       return;
     }
     const cells = this.#cells;
@@ -177,7 +179,7 @@ class KeyIndex {
     cells[cell << 1] = slot;
     cells[(cell << 1) | 1] = hash;
     this.#room--;
-    if (way >= LONG_WAY || this.#clashes >= CLASHES) {
+    if ((way >= LONG_WAY || this.#clashes >= CLASHES) && mask < TRUSTED) {
       this.#giveUp();
     }
   }
@@ -219,7 +221,7 @@ class KeyIndex {
         if (this.#tabled(key)) {
           this.#place(slot, old[at + 1]);
         } else {
-          this.#map.set(key, slot);
+          this.#map.add(key, slot);
         }
       }
     }
