@@ -88,6 +88,16 @@ export type HeapwiseErrorCode =
   | 'ERR_HEAPWISE_CACHE_LOAD_TIMEOUT'
   /** The size of a value is not a finite number >= 0, or is not known. `TypeError` */
   | 'ERR_HEAPWISE_CACHE_SIZE'
+  /** `RangeError` */
+  | 'ERR_HEAPWISE_SHARED_CACHE_SETTINGS'
+  /** `Error` */
+  | 'ERR_HEAPWISE_SHARED_CACHE_MEMORY'
+  /** `RangeError` */
+  | 'ERR_HEAPWISE_SHARED_CACHE_TOO_LARGE'
+  /** `RangeError` */
+  | 'ERR_HEAPWISE_SHARED_CACHE_TARGET'
+  /** `Error` */
+  | 'ERR_HEAPWISE_SHARED_CACHE_CODEC'
   /** The monitor is closed. `Error` */
   | 'ERR_HEAPWISE_MONITOR_CLOSED'
   /** The event-loop monitor does not run, and nothing was measured in the stretch that was asked for. `Error` */
@@ -1341,6 +1351,238 @@ export class Cache<K, V> {
   close(): void;
 
   /** As `close`. */
+  [Symbol.dispose](): void;
+}
+
+/** What values that are neither strings nor bytes become, and how they come back. */
+export interface SharedCacheCodec<T = any> {
+  /** Makes a string or bytes of a value. What it throws is the `cause` of the error of `set`. */
+  encode(value: T): string | Uint8Array;
+  /** Makes a value of what `encode` has returned: a string, or a new Buffer. */
+  decode(stored: any): T;
+}
+
+/** Options of {@link SharedCache}. All who open a cache of the same name must give the same ones. */
+export interface SharedCacheOptions<T = any> {
+  /**
+   * The cache of this name in this process, the same one for all threads that open it: this is how a worker gets a
+   * cache of the main thread. It ends when the last of them has closed it. A string that is not empty.
+   *
+   * @default undefined, a cache that nobody else can open
+   */
+  name?: string | undefined;
+
+  /**
+   * Bytes that the cache may take from the system for everything: keys, values, index, headers and what is free in
+   * between. One budget for all threads. An integer from 1 MiB to nearly 64 GiB. Memory is taken as it is needed, and
+   * only addresses are reserved. One entry may take half of it.
+   */
+  maxBytes: number;
+
+  /**
+   * Most entries. An integer >= 1, or `Infinity`.
+   *
+   * @default Infinity, bounded by `maxBytes` alone
+   */
+  max?: number | undefined;
+
+  /**
+   * Milliseconds that an entry lives after it was set. A number >= 0, or `Infinity`; fractions are rounded up. `set`
+   * can say otherwise for its entry. 0 and `Infinity` mean for ever.
+   *
+   * An expired entry is never returned. A thread of the process removes it within about 200 ms, without blocking others
+   * for longer than a get does. An entry with a time costs 16 bytes more.
+   *
+   * @default 0
+   */
+  ttl?: number | undefined;
+
+  /**
+   * No entry lives longer than this after it was set, whatever its `ttl`, and however often it is used. Milliseconds;
+   * 0 and `Infinity` mean no bound.
+   *
+   * @default 0
+   */
+  maxTtl?: number | undefined;
+
+  /**
+   * By which part a time to live is shortened at most, by chance, so that entries set at once do not expire at once.
+   * 0 to 1.
+   *
+   * @default 0
+   */
+  jitter?: number | undefined;
+
+  /**
+   * Whether each get starts the time to live again, up to `maxTtl`. Costs 12 bytes more an entry. Times above 49 days
+   * count as 49 days.
+   *
+   * @default false
+   */
+  slidingTtl?: boolean | undefined;
+
+  /**
+   * Which entry makes room. `lru`: the one that was not used for longest; a get needs its shard for itself. `s3fifo`
+   * and `sieve` resist scans, usually miss less, and let gets of several threads run side by side. `auto` is `lru` below
+   * a `max` of 1,000, else `s3fifo`.
+   *
+   * @default 'auto'
+   */
+  policy?: 'auto' | 'lru' | 's3fifo' | 'sieve' | undefined;
+
+  /**
+   * Parts with a lock and an order of their own. A power of two, 1 to 256. With 1, `lru` is exact; with more, each
+   * evicts its own entries, which differs from the exact order by chance only.
+   *
+   * @default one for each 4 MiB of `maxBytes` and each 1,024 entries of `max`, 64 at most
+   */
+  shards?: number | undefined;
+
+  /**
+   * How values are stored that are neither strings, Buffers nor typed arrays. `json`: `JSON.stringify` and `JSON.parse`;
+   * `v8`: the structured clone algorithm. Each get makes a new value.
+   *
+   * @default undefined: `set` throws `ERR_HEAPWISE_INVALID_ARG_TYPE` for such values
+   */
+  codec?: 'json' | 'v8' | SharedCacheCodec<T> | undefined;
+}
+
+/** Options of {@link SharedCache.set}. */
+export interface SharedCacheSetOptions {
+  /**
+   * Milliseconds that this entry lives. A number >= 0, or `Infinity`. 0 and `Infinity` mean for ever.
+   *
+   * @default the `ttl` of the cache
+   */
+  ttl?: number | undefined;
+}
+
+/** The figures of a {@link SharedCache}, of all threads. Counts are since the cache was made; `clear` does not reset them. */
+export interface SharedCacheStats {
+  /** Entries now, those included that have expired but were not yet removed. Count. */
+  entries: number;
+  /** Most entries; `Infinity` when there is no bound. Count. */
+  max: number;
+  /** Bytes taken from the system now: `keyBytes + valueBytes + overheadBytes + freeBytes`. */
+  bytes: number;
+  /** Bytes that may be taken. */
+  maxBytes: number;
+  /** Bytes of all keys. */
+  keyBytes: number;
+  /** Bytes of all values as they are stored. */
+  valueBytes: number;
+  /** Bytes of headers, rounding, index and what policies remember. */
+  overheadBytes: number;
+  /** Bytes that are free between entries, or above them. */
+  freeBytes: number;
+  /** Gets that found a value. Count. */
+  hits: number;
+  /** Gets that found none. Count. */
+  misses: number;
+  /** Hits per get, 0 to 1; 0 before the first get. */
+  hitRate: number;
+  /** Values stored. Count. */
+  sets: number;
+  /** Entries removed by `delete`. Count. */
+  deletes: number;
+  /** Entries removed to make room. Count. */
+  evictions: number;
+  /** Entries removed because their time was over. Count. */
+  expirations: number;
+}
+
+/**
+ * A cache outside of the JavaScript heap, which all threads of a process can share. Values are copied in and out, so that
+ * nobody can change what is stored, and garbage collections do not look at it.
+ *
+ * ```js
+ * const cache = new SharedCache({ name: 'pages', maxBytes: 1 << 30, ttl: 60_000 });
+ * cache.set('/index', html);
+ * // in a worker: the same entries
+ * new SharedCache({ name: 'pages', maxBytes: 1 << 30, ttl: 60_000 }).get('/index');
+ * ```
+ *
+ * Keys are strings or bytes, 1 to 65,535 bytes long; a string is the same key as a Buffer of its UTF-8. A get copies:
+ * up to some kilobytes that takes less than a microsecond, beyond that it depends on the length.
+ *
+ * `process.memoryUsage()` shows it in `rss` only; `stats().bytes` is what it takes. V8 is told of 16 MiB of it at most, by
+ * one of the threads that have it open: enough for a forgotten cache to be collected, without collections for its growth.
+ */
+export class SharedCache<T = any> {
+  /**
+   * @throws {TypeError} `ERR_HEAPWISE_INVALID_ARG_TYPE`, `ERR_HEAPWISE_UNKNOWN_OPTION`
+   * @throws {RangeError} `ERR_HEAPWISE_INVALID_ARG_VALUE`; `ERR_HEAPWISE_SHARED_CACHE_SETTINGS` when a cache of that
+   *   name is open with other options
+   * @throws {Error} `ERR_HEAPWISE_SHARED_CACHE_MEMORY` when the system has no addresses or no memory for it
+   */
+  constructor(options: SharedCacheOptions<T>);
+
+  /** The name it was opened by, if any. */
+  readonly name: string | undefined;
+
+  /** Entries now, those included that have expired but were not yet removed. Count. */
+  readonly size: number;
+
+  /**
+   * The value of a key, or `undefined`. Strings come back as strings, Buffers as new Buffers, typed arrays as new arrays
+   * of their class, anything else as what the codec makes of it. Counts as a use.
+   *
+   * @throws {TypeError} `ERR_HEAPWISE_INVALID_ARG_TYPE` when the key is neither string nor bytes
+   * @throws {RangeError} `ERR_HEAPWISE_INVALID_ARG_VALUE` when it is empty or too long
+   * @throws {Error} `ERR_HEAPWISE_SHARED_CACHE_CODEC`, with a `cause`; `ERR_HEAPWISE_CACHE_CLOSED`
+   */
+  get(key: string | Uint8Array): T | undefined;
+
+  /**
+   * The bytes of a value as a new Buffer, whatever it was: UTF-8 of a string, and what the codec has made of other values.
+   *
+   * @throws as `get` does
+   */
+  getBuffer(key: string | Uint8Array): Buffer | undefined;
+
+  /**
+   * Copies the bytes of a value to the beginning of a Buffer and returns how many there are; makes no object. Bytes as
+   * in `getBuffer`.
+   *
+   * @throws as `get` does
+   * @throws {RangeError} `ERR_HEAPWISE_SHARED_CACHE_TARGET` when the target is too small
+   */
+  getInto(key: string | Uint8Array, target: Uint8Array): number | undefined;
+
+  /** Whether there is a value. Counts neither as a hit nor as a use. @throws as `get` does */
+  has(key: string | Uint8Array): boolean;
+
+  /**
+   * Stores a value. When it throws, the old value is still there.
+   *
+   * @throws {TypeError} `ERR_HEAPWISE_INVALID_ARG_TYPE`, `ERR_HEAPWISE_UNKNOWN_OPTION`
+   * @throws {RangeError} `ERR_HEAPWISE_INVALID_ARG_VALUE`; `ERR_HEAPWISE_SHARED_CACHE_TOO_LARGE` when key and value are
+   *   more than half of `maxBytes`
+   * @throws {Error} `ERR_HEAPWISE_SHARED_CACHE_CODEC`, with a `cause` where the codec threw;
+   *   `ERR_HEAPWISE_SHARED_CACHE_MEMORY`; `ERR_HEAPWISE_CACHE_CLOSED`
+   */
+  set(key: string | Uint8Array, value: T, options?: SharedCacheSetOptions): void;
+
+  /** Removes an entry, and returns whether there was one. @throws as `get` does */
+  delete(key: string | Uint8Array): boolean;
+
+  /**
+   * Removes all entries. They are gone at once; their memory comes free soon after, on a thread.
+   *
+   * @throws {Error} `ERR_HEAPWISE_CACHE_CLOSED`, `ERR_HEAPWISE_SHARED_CACHE_MEMORY`
+   */
+  clear(): void;
+
+  /** The figures at this moment. Reading them changes nothing. @throws {Error} `ERR_HEAPWISE_CACHE_CLOSED` */
+  stats(): SharedCacheStats;
+
+  /**
+   * Closes it for this thread. The last who closes a cache ends it; its memory comes free soon after, on a thread.
+   * Closing twice does no harm; all else throws `ERR_HEAPWISE_CACHE_CLOSED` then.
+   */
+  close(): void;
+
+  /** Calls `close`. */
   [Symbol.dispose](): void;
 }
 

@@ -18,6 +18,7 @@ const EXPORTS = [
   'LeakDetector',
   'ObjectPool',
   'ResourcePool',
+  'SharedCache',
   'createMonitor',
 ];
 
@@ -107,6 +108,20 @@ const MEMBERS = {
     'tryAcquire',
     'use',
     '[Symbol.asyncDispose]',
+  ],
+  SharedCache: [
+    'clear',
+    'close',
+    'delete',
+    'get',
+    'get name',
+    'get size',
+    'getBuffer',
+    'getInto',
+    'has',
+    'set',
+    'stats',
+    '[Symbol.dispose]',
   ],
 };
 

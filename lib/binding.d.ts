@@ -323,6 +323,9 @@ export interface MemoryReading {
   cgroupUsed?: number
 }
 
+/** Opens a cache: an object of functions that need no `this`. `window` is memory that small values go through. */
+export declare function openSharedCache(settings: SharedCacheSettings, window: Uint8Array): Record<string, Function>
+
 /** Bytes of a page of memory: what a slab takes of the budget is a multiple of it. */
 export declare function pageSize(): number
 
@@ -345,3 +348,30 @@ export interface ProbeOptions {
  * is wanted. Its answer goes to `deliver_stack`.
  */
 export declare function serveStacks(capture: (arg0: number) => void): void
+
+/** The least and the most that `maxBytes` of a `SharedCache` can be. */
+export declare function sharedCacheBytes(): Array<number>
+
+/** How a cache is to be set up; checked by JavaScript. Milliseconds and bytes; 0 is no limit. */
+export interface SharedCacheSettings {
+  /** Shared by all who open it in this process. */
+  name?: string
+  /** Bytes that it may take from the system. */
+  maxBytes: number
+  /** Most entries. */
+  max: number
+  /** Time to live of entries that are set without one. */
+  ttl: number
+  /** Longest time to live. */
+  maxTtl: number
+  /** By which part a time to live is shortened at most, by chance; 0 to 1. */
+  jitter: number
+  /** Whether a use makes the time to live start again. */
+  sliding: boolean
+  /** Which entry goes when there is no room. */
+  policy: string
+  /** A power of two. */
+  shards?: number
+  /** Compared with that of others who open the name. */
+  codec: string
+}

@@ -102,6 +102,20 @@ const table = {
     message: (got) =>
       `The size of a value must be a non-negative number, got ${describe(got)}; pass "sizeOf" or "size"`,
   },
+  ERR_HEAPWISE_SHARED_CACHE_SETTINGS: { base: RangeError, message: (reason) => reason },
+  ERR_HEAPWISE_SHARED_CACHE_MEMORY: { base: Error, message: (reason) => reason },
+  ERR_HEAPWISE_SHARED_CACHE_TOO_LARGE: {
+    base: RangeError,
+    message: (most) => `The entry is too large: the cache takes at most ${most} bytes for one`,
+  },
+  ERR_HEAPWISE_SHARED_CACHE_TARGET: {
+    base: RangeError,
+    message: () => 'The target is too small for the value: "getBuffer" makes one that is large enough',
+  },
+  ERR_HEAPWISE_SHARED_CACHE_CODEC: {
+    base: Error,
+    message: (step, what) => `The cache's codec failed: "${step}" ${what}`,
+  },
   ERR_HEAPWISE_MONITOR_CLOSED: { base: Error, message: () => 'The monitor is closed' },
   ERR_HEAPWISE_MONITOR_STOPPED: {
     base: Error,

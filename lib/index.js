@@ -14,6 +14,7 @@ const { afterMajorGc } = require('./major-gc.js');
 const { createMonitorClass } = require('./monitor/monitor.js');
 const { createObjectPoolClass } = require('./object-pool/object-pool.js');
 const { createResourcePoolClass } = require('./resource-pool/resource-pool.js');
+const { createSharedCacheClass } = require('./shared-cache/shared-cache.js');
 const { unrefTimers } = require('./timers.js');
 
 const clock = createClock(binding, performance);
@@ -24,6 +25,7 @@ const BufferPool = createBufferPoolClass({ binding, gc });
 const LoanTracker = createLoanTrackerClass();
 const ObjectPool = createObjectPoolClass({ afterMajorGc, LoanTracker });
 const Cache = createCacheClass(unrefTimers(clock.now));
+const SharedCache = createSharedCacheClass({ binding });
 const EventLoopMonitor = createEventLoopMonitorClass({ binding, gc, histograms });
 const LeakDetector = createLeakDetectorClass({ binding, gc });
 const ResourcePool = createResourcePoolClass({ clock: unrefTimers(clock.now), LoanTracker });
@@ -45,5 +47,6 @@ module.exports = {
   LeakDetector,
   ObjectPool,
   ResourcePool,
+  SharedCache,
   createMonitor,
 };

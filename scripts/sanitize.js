@@ -10,7 +10,7 @@ const { join } = require('node:path');
 
 const root = join(__dirname, '..');
 /** Filters of `cargo test`: the modules with threads in them that need no Node. */
-const MODULES = ['clock::', 'lag::', 'pool::', 'shared::', 'v8::stack::'];
+const MODULES = ['cache::', 'clock::', 'lag::', 'pool::', 'shared::', 'v8::stack::'];
 const HOST = `${process.arch === 'arm64' ? 'aarch64' : 'x86_64'}-unknown-linux-gnu`;
 
 const RUNS = {

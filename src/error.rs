@@ -17,6 +17,10 @@ pub enum ErrorCode {
     BufferPoolBudget,
     /// The system has no memory for a buffer pool.
     BufferPoolExhausted,
+    /// A shared cache of that name is open with other settings.
+    SharedCacheSettings,
+    /// The system has no memory for a shared cache.
+    SharedCacheMemory,
     /// A file for reports that cannot be opened.
     ReportFile,
     /// A facility of the runtime that the probe needs is not there.
@@ -31,6 +35,8 @@ impl AsRef<str> for ErrorCode {
             Self::HistogramDecode => "ERR_HEAPWISE_HISTOGRAM_DECODE",
             Self::BufferPoolBudget => "ERR_HEAPWISE_BUFFER_POOL_BUDGET",
             Self::BufferPoolExhausted => "ERR_HEAPWISE_BUFFER_POOL_EXHAUSTED",
+            Self::SharedCacheSettings => "ERR_HEAPWISE_SHARED_CACHE_SETTINGS",
+            Self::SharedCacheMemory => "ERR_HEAPWISE_SHARED_CACHE_MEMORY",
             Self::ReportFile => "ERR_HEAPWISE_REPORT_FILE",
             Self::Unsupported => "ERR_HEAPWISE_UNSUPPORTED",
         }

@@ -18,6 +18,7 @@
 //! Layers point one way: `binding.rs` knows `core.rs`; no core knows another capability's core except
 //! `histogram`, `process`, `clock` and `v8`.
 
+pub mod cache;
 pub mod clock;
 pub mod error;
 pub mod histogram;

@@ -1,0 +1,39 @@
+import { describe, expect, test } from 'tstyche';
+import { SharedCache, type SharedCacheStats } from '../..';
+
+const cache = new SharedCache({ maxBytes: 1 << 20 });
+
+describe('wrong use is refused', () => {
+  test('no budget, or options that do not exist', () => {
+    expect(SharedCache).type.not.toBeConstructableWith();
+    expect(SharedCache).type.not.toBeConstructableWith({});
+    expect(new SharedCache({ maxBytes: 1, maxByte: 1 })).type.toRaiseError('does not exist in type');
+    expect(SharedCache).type.not.toBeConstructableWith({ maxBytes: '1' });
+    expect(SharedCache).type.not.toBeConstructableWith({ maxBytes: 1, policy: 'fifo' });
+    expect(SharedCache).type.not.toBeConstructableWith({ maxBytes: 1, codec: 'xml' });
+    expect(SharedCache).type.not.toBeConstructableWith({ maxBytes: 1, codec: { encode: String } });
+  });
+
+  test('keys that are neither strings nor bytes', () => {
+    expect(cache.get).type.not.toBeCallableWith(5);
+    expect(cache.set).type.not.toBeCallableWith(Symbol('key'), 'value');
+    expect(cache.set).type.not.toBeCallableWith('key', 'value', 1000);
+    expect(cache.getInto).type.not.toBeCallableWith('key', new Float64Array(5));
+  });
+});
+
+test('values have the type that the cache was made for', () => {
+  const users = new SharedCache<{ id: number }>({ maxBytes: 1 << 20, codec: 'json' });
+  expect(users.get('key')).type.toBe<{ id: number } | undefined>();
+  expect(users.set).type.not.toBeCallableWith('key', { name: 'Ann' });
+  expect(users.getBuffer('key')).type.toBe<Buffer | undefined>();
+  expect(users.getInto(Buffer.from('key'), Buffer.alloc(5))).type.toBe<number | undefined>();
+  expect(users.has('key')).type.toBe<boolean>();
+  expect(users.stats()).type.toBe<SharedCacheStats>();
+});
+
+test('a codec of one type makes a cache of that type', () => {
+  const codec = { encode: (date: Date) => date.toJSON(), decode: (stored: string) => new Date(stored) };
+  const dates = new SharedCache({ maxBytes: 1 << 20, codec });
+  expect(dates.get('key')).type.toBe<Date | undefined>();
+});

@@ -1,0 +1,83 @@
+'use strict';
+
+const { error } = require('../errors.js');
+const validate = require('../validate.js');
+const { codecOf } = require('./codec.js');
+
+const OPTIONS = /** @type {const} */ ([
+  'name',
+  'maxBytes',
+  'max',
+  'ttl',
+  'maxTtl',
+  'jitter',
+  'slidingTtl',
+  'policy',
+  'shards',
+  'codec',
+]);
+const POLICIES = /** @type {const} */ (['auto', 'lru', 's3fifo', 'sieve']);
+const MOST_SHARDS = 256;
+/** Entries below which the queues of S3-FIFO are too short to tell what is popular, and `auto` is LRU. */
+const TINY = 1000;
+
+/**
+ * What a cache is to be, checked, with its defaults. 0 is no limit in what goes to Rust.
+ *
+ * @param {import('../..').SharedCacheOptions} options
+ * @param {readonly number[]} bytes least and most of `maxBytes`
+ */
+function settingsOf(options, [least, most]) {
+  const given = validate.options(options, 'SharedCache', OPTIONS);
+  const time = { default: 0, min: 0, infinite: true };
+  const max = validate.number(given.max, 'max', { default: Infinity, min: 1, integer: true, infinite: true });
+  const policy = validate.oneOf(given.policy, 'policy', POLICIES);
+  const codec = codecOf(given.codec);
+  return {
+    codec,
+    settings: {
+      name: nameOf(given.name),
+      maxBytes: validate.number(given.maxBytes, 'maxBytes', { min: least, max: most, integer: true }),
+      max: unlimited(max),
+      ttl: unlimited(validate.number(given.ttl, 'ttl', time)),
+      maxTtl: unlimited(validate.number(given.maxTtl, 'maxTtl', time)),
+      jitter: validate.number(given.jitter, 'jitter', { default: 0, min: 0, max: 1 }),
+      sliding: validate.boolean(given.slidingTtl, 'slidingTtl', false),
+      policy: policy === 'auto' ? automatic(max) : policy,
+      shards: shardsOf(given.shards),
+      codec: codec.name,
+    },
+  };
+}
+
+/** @param {number} max */
+function automatic(max) {
+  return max < TINY ? 'lru' : 's3fifo';
+}
+
+/** @param {number} number */
+function unlimited(number) {
+  return number === Infinity ? 0 : Math.ceil(number);
+}
+
+/** @param {unknown} shards */
+function shardsOf(shards) {
+  if (shards === undefined) {
+    return undefined;
+  }
+  const number = validate.number(shards, 'shards', { min: 1, max: MOST_SHARDS, integer: true });
+  if ((number & (number - 1)) !== 0) {
+    throw error('ERR_HEAPWISE_INVALID_ARG_VALUE', 'shards', 'a power of two', shards);
+  }
+  return number;
+}
+
+/** @param {unknown} name */
+function nameOf(name) {
+  if (name !== undefined && validate.string(name, 'name') === '') {
+    throw error('ERR_HEAPWISE_INVALID_ARG_VALUE', 'name', 'a string that is not empty', name);
+  }
+  return /** @type {string | undefined} */ (name);
+}
+
+module.exports = { settingsOf };

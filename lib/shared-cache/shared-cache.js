@@ -1,0 +1,340 @@
+'use strict';
+
+const { error, fromNative } = require('../errors.js');
+const validate = require('../validate.js');
+const { decoded, encoded } = require('./codec.js');
+const { BUFFER, ENCODED, KINDS, kindOf, typedArrayOf } = require('./kinds.js');
+const { settingsOf } = require('./options.js');
+
+const SET_OPTIONS = /** @type {const} */ (['ttl']);
+const LONGEST_KEY = 65_535;
+/** Answers of native functions that are no values: `src/cache/binding/functions.rs`. */
+const BAD_KEY = -1;
+const TOO_LARGE = -2;
+const NO_MEMORY = -3;
+const TOO_SMALL = -5;
+
+/** Values that are no strings come through here, up to this size. Bytes. */
+const WINDOW = 64 << 10;
+
+/**
+ * The functions of an open cache.
+ *
+ * @typedef {{
+ *   get(key: Key): any,
+ *   getBytes(key: Key): number | undefined,
+ *   getInto(key: Key, target: Uint8Array): number | undefined,
+ *   take(target: Uint8Array): void,
+ *   takeString(number: number): string,
+ *   has(key: Key): boolean | number,
+ *   set(key: Key, value: string, ttl?: number): number | undefined,
+ *   setEncoded(key: Key, value: string, ttl?: number): number | undefined,
+ *   setBytes(key: Key, value: ArrayBufferView, kind: number, ttl?: number): number | undefined,
+ *   remove(key: Key): boolean | number,
+ *   size(): number,
+ *   clear(): number | undefined,
+ *   stats(): number[],
+ *   close(): void,
+ * }} Native
+ * @typedef {string | Uint8Array} Key
+ */
+
+/** @param {{ binding: typeof import('../binding.js') }} parts */
+function createSharedCacheClass({ binding }) {
+  /** One for all caches of this thread: what is in it is copied before anything else is called. */
+  let window = /** @type {Buffer | undefined} */ (undefined);
+
+  class SharedCache {
+    /** @type {Native} */
+    #native;
+    // Read from the object each time they would cost more.
+    #get;
+    #getInto;
+    #has;
+    #set;
+    #codec;
+    #settings;
+    #isClosed = false;
+
+    /** @param {import('../..').SharedCacheOptions} options */
+    constructor(options) {
+      const { codec, settings } = settingsOf(options, binding.sharedCacheBytes());
+      window ??= Buffer.alloc(WINDOW);
+      try {
+        this.#native = /** @type {any} */ (binding.openSharedCache(settings, window));
+      } catch (raised) {
+        throw fromNative(raised);
+      }
+      this.#codec = codec;
+      this.#settings = settings;
+      ({ get: this.#get, getInto: this.#getInto, has: this.#has, set: this.#set } = this.#native);
+    }
+
+    /** @returns {string | undefined} */
+    get name() {
+      return this.#settings.name;
+    }
+
+    /** @returns {number} */
+    get size() {
+      return this.#native.size();
+    }
+
+    /** @param {Key} key */
+    get(key) {
+      if (typeof key !== 'string') {
+        checkKey(key);
+      }
+      const get = this.#get;
+      const found = get(key);
+      return typeof found === 'number' ? this.#read(found, key) : found;
+    }
+
+    /**
+     * @param {Key} key
+     * @returns {Buffer | undefined}
+     */
+    getBuffer(key) {
+      if (typeof key !== 'string') {
+        checkKey(key);
+      }
+      const found = this.#native.getBytes(key);
+      if (found === undefined) {
+        return undefined;
+      }
+      if (found < 0) {
+        throw this.#refused(found, key);
+      }
+      return this.#buffer((found - (found % KINDS)) / KINDS);
+    }
+
+    /**
+     * @param {Key} key
+     * @param {Uint8Array} target
+     * @returns {number | undefined}
+     */
+    getInto(key, target) {
+      if (typeof key !== 'string') {
+        checkKey(key);
+      }
+      if (!(target instanceof Uint8Array)) {
+        throw error('ERR_HEAPWISE_INVALID_ARG_TYPE', 'target', 'a Buffer or a Uint8Array', target);
+      }
+      const getInto = this.#getInto;
+      const length = getInto(key, target);
+      if (length !== undefined && length < 0) {
+        throw this.#refused(length, key);
+      }
+      return length;
+    }
+
+    /** @param {Key} key */
+    has(key) {
+      if (typeof key !== 'string') {
+        checkKey(key);
+      }
+      const has = this.#has;
+      const found = has(key);
+      if (typeof found === 'number') {
+        throw this.#refused(found, key);
+      }
+      return found;
+    }
+
+    /**
+     * @param {Key} key
+     * @param {unknown} value
+     * @param {import('../..').SharedCacheSetOptions} [options]
+     */
+    set(key, value, options) {
+      if (typeof key !== 'string') {
+        checkKey(key);
+      }
+      const ttl = options === undefined ? undefined : ttlOf(options);
+      const set = this.#set;
+      const refusal = typeof value === 'string' ? set(key, value, ttl) : this.#setOther(key, value, ttl);
+      if (refusal !== undefined) {
+        throw this.#refused(refusal, key);
+      }
+    }
+
+    /** @param {Key} key */
+    delete(key) {
+      if (typeof key !== 'string') {
+        checkKey(key);
+      }
+      const removed = this.#native.remove(key);
+      if (typeof removed === 'number') {
+        throw this.#refused(removed, key);
+      }
+      return removed;
+    }
+
+    clear() {
+      const refusal = this.#native.clear();
+      if (refusal !== undefined) {
+        throw this.#refused(refusal);
+      }
+    }
+
+    /** @returns {import('../..').SharedCacheStats} */
+    stats() {
+      const [
+        entries,
+        bytes,
+        keyBytes,
+        valueBytes,
+        tableBytes,
+        usedBytes,
+        heldBytes,
+        hits,
+        misses,
+        sets,
+        deletes,
+        evictions,
+        expirations,
+      ] = this.#native.stats();
+      const gets = hits + misses;
+      return {
+        entries,
+        max: this.#settings.max || Infinity,
+        bytes,
+        maxBytes: this.#settings.maxBytes,
+        keyBytes,
+        valueBytes,
+        overheadBytes: usedBytes - keyBytes - valueBytes + tableBytes,
+        freeBytes: heldBytes - usedBytes,
+        hits,
+        misses,
+        hitRate: gets === 0 ? 0 : hits / gets,
+        sets,
+        deletes,
+        evictions,
+        expirations,
+      };
+    }
+
+    close() {
+      if (this.#isClosed) {
+        return;
+      }
+      this.#isClosed = true;
+      this.#native.close();
+      this.#native = CLOSED;
+      ({ get: this.#get, getInto: this.#getInto, has: this.#has, set: this.#set } = CLOSED);
+    }
+
+    [Symbol.dispose]() {
+      this.close();
+    }
+
+    /**
+     * @param {number} number that a get has returned in place of a value
+     * @param {Key} key
+     */
+    #read(number, key) {
+      if (number < 0) {
+        throw this.#refused(number, key);
+      }
+      const kind = number % KINDS;
+      const length = (number - kind) / KINDS;
+      if (kind >= ENCODED) {
+        const stored = kind === BUFFER + ENCODED ? this.#buffer(length) : this.#native.takeString(number);
+        return decoded(this.#codec, stored);
+      }
+      const Class = typedArrayOf(kind);
+      if (Class === undefined) {
+        return this.#buffer(length);
+      }
+      const bytes = new Uint8Array(length);
+      this.#copy(bytes);
+      return new Class(bytes.buffer);
+    }
+
+    /** @param {number} length */
+    #buffer(length) {
+      const buffer = Buffer.allocUnsafe(length);
+      this.#copy(buffer);
+      return buffer;
+    }
+
+    /** @param {Uint8Array} target as long as the value that was found last */
+    #copy(target) {
+      const from = /** @type {Buffer} */ (window);
+      if (target.length > WINDOW) {
+        this.#native.take(target);
+      } else {
+        target.set(from.subarray(0, target.length));
+      }
+    }
+
+    /**
+     * @param {Key} key
+     * @param {unknown} value no string
+     * @param {number | undefined} ttl
+     */
+    #setOther(key, value, ttl) {
+      const native = this.#native;
+      const kind = ArrayBuffer.isView(value) ? kindOf(/** @type {NodeJS.TypedArray} */ (value)) : undefined;
+      if (kind !== undefined) {
+        return native.setBytes(key, /** @type {ArrayBufferView} */ (value), kind, ttl);
+      }
+      const stored = encoded(this.#codec, value);
+      return typeof stored === 'string'
+        ? native.setEncoded(key, stored, ttl)
+        : native.setBytes(key, stored, BUFFER + ENCODED, ttl);
+    }
+
+    /**
+     * @param {number} answer
+     * @param {Key} [key]
+     */
+    #refused(answer, key) {
+      switch (answer) {
+        case BAD_KEY:
+          return error('ERR_HEAPWISE_INVALID_ARG_VALUE', 'key', `1 to ${LONGEST_KEY} bytes of UTF-8`, key);
+        case TOO_LARGE:
+          return error('ERR_HEAPWISE_SHARED_CACHE_TOO_LARGE', Math.floor(this.#settings.maxBytes / 2));
+        case TOO_SMALL:
+          return error('ERR_HEAPWISE_SHARED_CACHE_TARGET');
+        case NO_MEMORY:
+          return error('ERR_HEAPWISE_SHARED_CACHE_MEMORY', 'The system gave no memory for the entry');
+        default:
+          return error('ERR_HEAPWISE_INVALID_ARG_TYPE', 'value', 'a string or a view of memory', answer);
+      }
+    }
+  }
+
+  return SharedCache;
+}
+
+/** In place of the functions of a cache that is closed. */
+const CLOSED = /** @type {any} */ (
+  new Proxy(
+    { close() {} },
+    {
+      get: () => () => {
+        throw error('ERR_HEAPWISE_CACHE_CLOSED');
+      },
+    },
+  )
+);
+
+/** @param {unknown} key no string */
+function checkKey(key) {
+  if (!(key instanceof Uint8Array)) {
+    throw error('ERR_HEAPWISE_INVALID_ARG_TYPE', 'key', 'a string, a Buffer or a Uint8Array', key);
+  }
+}
+
+/** @param {import('../..').SharedCacheSetOptions} options */
+function ttlOf(options) {
+  const { ttl } = validate.options(options, 'SharedCache.set', SET_OPTIONS);
+  if (ttl === undefined) {
+    return undefined;
+  }
+  const given = validate.number(ttl, 'ttl', { min: 0, infinite: true });
+  return given === Infinity ? 0 : given;
+}
+
+module.exports = { createSharedCacheClass };

@@ -1,0 +1,530 @@
+//! The functions of a cache.
+//!
+//! Strings come and go as strings. Other values come as views of memory, and go through a [window](super::handle::Window)
+//! that JavaScript copies them from, or through [`take`] if they are too large for it: a new `Buffer` made here would
+//! cost several times as much as one made there. In place of such a value JavaScript gets a number, `kind + 32 * length`.
+
+use std::{ffi::c_void, ptr, slice};
+
+use napi::sys;
+
+use super::{
+    super::{
+        entry::LONGEST_KEY,
+        store::{Found, Refusal, Store},
+        text,
+    },
+    call::{self, Call, UNDEFINED, enter},
+    handle::{Handle, Scratch},
+    kinds::{ASCII, ENCODED, LATIN1, UTF16},
+};
+use crate::shared::number::to_u64;
+
+/// Answers that are no values.
+pub mod answer {
+    /// The key is neither a string nor a view of bytes, or is empty or too long.
+    pub const BAD_KEY: i32 = -1;
+    /// The entry is too large for the budget.
+    pub const TOO_LARGE: i32 = -2;
+    /// There is no memory for it.
+    pub const NO_MEMORY: i32 = -3;
+    /// The value is neither a string nor a view of bytes.
+    pub const BAD_VALUE: i32 = -4;
+    /// The target is too small for the value.
+    pub const TOO_SMALL: i32 = -5;
+}
+
+/// Bytes that V8 may have left free because the next character had no room.
+const LONGEST_UNIT: usize = 5;
+/// How many kinds there can be.
+const KINDS: usize = 32;
+
+/// `get(key)`: the value if it is a string, its number if it is anything else.
+pub unsafe extern "C" fn get(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
+    let body = |call: &Call<'_, 1>| {
+        with_key(call, |store, key, scratch| {
+            let found = store.get(key, |found| copy_out(call.handle, scratch, found))?;
+            Some(match found {
+                (kind, length) if kind <= UTF16 => string(env, kind, length, scratch),
+                (kind, length) => value_number(env, kind, length),
+            })
+        })
+    };
+    // SAFETY: called by Node.
+    unsafe { enter(env, info, body) }
+}
+
+/// `getBytes(key)`: the number of a value whose bytes are in the window or can be taken; those of a string are UTF-8.
+pub unsafe extern "C" fn get_bytes(
+    env: sys::napi_env,
+    info: sys::napi_callback_info,
+) -> sys::napi_value {
+    let body = |call: &Call<'_, 1>| {
+        with_key(call, |store, key, scratch| {
+            let found = store.get(key, |found| match found.kind() % ENCODED {
+                LATIN1 | UTF16 => {
+                    load(scratch, found);
+                    (found.kind(), found.len(), true)
+                }
+                _ => {
+                    show(call.handle, scratch, found);
+                    (found.kind(), found.len(), false)
+                }
+            })?;
+            let (kind, mut length, transcode) = found;
+            if transcode {
+                length = to_utf8(kind, scratch);
+                if let Some(window) = call.handle.window.room_for(length) {
+                    // SAFETY: the window has room for it.
+                    unsafe { window.copy_from_nonoverlapping(address(&mut scratch.value), length) };
+                }
+            }
+            Some(value_number(env, kind, length))
+        })
+    };
+    // SAFETY: called by Node.
+    unsafe { enter(env, info, body) }
+}
+
+/// `getInto(key, target, offset)`: copies the bytes of a value, UTF-8 if it is a string, and returns their number.
+pub unsafe extern "C" fn get_into(
+    env: sys::napi_env,
+    info: sys::napi_callback_info,
+) -> sys::napi_value {
+    let body = |call: &Call<'_, 2>| {
+        let [_, target] = call.args;
+        let Some((target, room)) = view(env, target) else {
+            return call::integer(env, answer::BAD_VALUE);
+        };
+        with_key(call, |store, key, scratch| {
+            let copied = store.get(key, |found| match found.kind() % ENCODED {
+                LATIN1 | UTF16 => {
+                    load(scratch, found);
+                    Err(found.kind())
+                }
+                _ if found.len() > room => Ok(answer::TOO_SMALL),
+                _ => {
+                    if let Some(target) = ptr::NonNull::new(target) {
+                        // SAFETY: a view of at least so many bytes, which no JavaScript runs to detach meanwhile.
+                        unsafe { found.copy_to(target) };
+                    }
+                    Ok(i32::try_from(found.len()).unwrap_or(answer::TOO_SMALL))
+                }
+            })?;
+            let length = copied.unwrap_or_else(|kind| {
+                let length = to_utf8(kind, scratch);
+                if length > room {
+                    return answer::TOO_SMALL;
+                }
+                // SAFETY: a view of at least so many bytes.
+                unsafe { target.copy_from_nonoverlapping(scratch.value.as_ptr(), length) };
+                i32::try_from(length).unwrap_or(answer::TOO_SMALL)
+            });
+            Some(call::integer(env, length))
+        })
+    };
+    // SAFETY: called by Node.
+    unsafe { enter(env, info, body) }
+}
+
+/// `take(target)`: copies the bytes of the value whose number was returned last and that had no room in the window.
+pub unsafe extern "C" fn take(
+    env: sys::napi_env,
+    info: sys::napi_callback_info,
+) -> sys::napi_value {
+    let body = |call: &Call<'_, 1>| {
+        let [target] = call.args;
+        let mut scratch = call.handle.scratch.borrow_mut();
+        if let Some((target, room)) = view(env, target) {
+            let length = room.min(scratch.value.len());
+            // SAFETY: both have room for so many bytes.
+            unsafe { target.copy_from_nonoverlapping(scratch.value.as_ptr(), length) };
+        }
+        scratch.shrink();
+        UNDEFINED
+    };
+    // SAFETY: called by Node.
+    unsafe { enter(env, info, body) }
+}
+
+/// `takeString(number)`: the string that a codec had made of the value whose number was returned last.
+pub unsafe extern "C" fn take_string(
+    env: sys::napi_env,
+    info: sys::napi_callback_info,
+) -> sys::napi_value {
+    let body = |call: &Call<'_, 1>| {
+        let [number] = call.args;
+        let number = call::to_number(env, number).map_or(0, to_u64);
+        let (Ok(length), Ok(kind)) =
+            (usize::try_from(number / KINDS as u64), u8::try_from(number % KINDS as u64))
+        else {
+            return UNDEFINED;
+        };
+        let kind = kind % ENCODED;
+        let mut scratch = call.handle.scratch.borrow_mut();
+        if kind != UTF16
+            && let Some(window) = call.handle.window.room_for(length)
+        {
+            return latin1(env, window.as_ptr(), length);
+        }
+        string(env, kind, length, &mut scratch)
+    };
+    // SAFETY: called by Node.
+    unsafe { enter(env, info, body) }
+}
+
+/// `has(key)`.
+pub unsafe extern "C" fn has(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
+    let body = |call: &Call<'_, 1>| {
+        with_key(call, |store, key, _| Some(call::boolean(env, store.has(key))))
+    };
+    // SAFETY: called by Node.
+    unsafe { enter(env, info, body) }
+}
+
+/// `remove(key)`: whether there was one.
+pub unsafe extern "C" fn remove(
+    env: sys::napi_env,
+    info: sys::napi_callback_info,
+) -> sys::napi_value {
+    let body = |call: &Call<'_, 1>| {
+        with_key(call, |store, key, _| Some(call::boolean(env, store.delete(key))))
+    };
+    // SAFETY: called by Node.
+    unsafe { enter(env, info, body) }
+}
+
+/// `set(key, string, ttl)`: nothing if it was stored, else why not.
+pub unsafe extern "C" fn set(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
+    // SAFETY: called by Node.
+    unsafe { enter(env, info, |call| set_string(call, 0)) }
+}
+
+/// `setEncoded(key, string, ttl)`: as `set`, for a string that a codec has made.
+pub unsafe extern "C" fn set_encoded(
+    env: sys::napi_env,
+    info: sys::napi_callback_info,
+) -> sys::napi_value {
+    // SAFETY: called by Node.
+    unsafe { enter(env, info, |call| set_string(call, ENCODED)) }
+}
+
+/// `setBytes(key, view, kind, ttl)`: as `set`, for the bytes of a view.
+pub unsafe extern "C" fn set_bytes(
+    env: sys::napi_env,
+    info: sys::napi_callback_info,
+) -> sys::napi_value {
+    let body = |call: &Call<'_, 4>| {
+        let [_, value, kind, ttl] = call.args;
+        let Some((address, length)) = view(env, value) else {
+            return call::integer(env, answer::BAD_VALUE);
+        };
+        // SAFETY: the memory of a view, which no JavaScript runs to change meanwhile. Where it is shared with another
+        // thread that writes to it, the bytes may be torn, as they would be for anybody who reads them.
+        let value = unsafe { bytes(address, length) };
+        let kind = call::to_number(env, kind).map_or(0, to_u64);
+        let kind = u8::try_from(kind).unwrap_or(ASCII);
+        with_key(call, |store, key, _| stored(call.handle, store, env, key, kind, value, ttl))
+    };
+    // SAFETY: called by Node.
+    unsafe { enter(env, info, body) }
+}
+
+/// `size()`: how many entries there are.
+pub unsafe extern "C" fn size(
+    env: sys::napi_env,
+    info: sys::napi_callback_info,
+) -> sys::napi_value {
+    let body =
+        |call: &Call<'_, 0>| call::number(env, call.handle.with(Store::len).unwrap_or(0) as f64);
+    // SAFETY: called by Node.
+    unsafe { enter(env, info, body) }
+}
+
+/// `empty()`: what an empty call costs, for the bench.
+pub unsafe extern "C" fn empty(
+    env: sys::napi_env,
+    info: sys::napi_callback_info,
+) -> sys::napi_value {
+    // SAFETY: called by Node.
+    unsafe { enter(env, info, |_: &Call<'_, 0>| UNDEFINED) }
+}
+
+fn set_string(call: &Call<'_, 3>, encoded: u8) -> sys::napi_value {
+    let [_, value, ttl] = call.args;
+    let (env, handle) = (call.env, call.handle);
+    with_key(call, |store, key, scratch| {
+        let Some(kind) = read_string(env, value, scratch) else {
+            return Some(call::integer(env, answer::BAD_VALUE));
+        };
+        let stored = if kind == UTF16 {
+            stored(handle, store, env, key, kind | encoded, units_as_bytes(&scratch.units), ttl)
+        } else {
+            stored(handle, store, env, key, kind | encoded, &scratch.value, ttl)
+        };
+        scratch.shrink();
+        stored
+    })
+}
+
+fn stored(
+    handle: &Handle,
+    store: &Store,
+    env: sys::napi_env,
+    key: &[u8],
+    kind: u8,
+    value: &[u8],
+    ttl: sys::napi_value,
+) -> Option<sys::napi_value> {
+    // Not a number: none was given.
+    let ttl = call::to_number(env, ttl).map(|ttl| to_u64(ttl.ceil()));
+    let refusal = store.set(key, kind, value, ttl).err();
+    handle.tell_growth(store);
+    Some(call::integer(
+        env,
+        match refusal? {
+            Refusal::TooLarge => answer::TOO_LARGE,
+            Refusal::NoMemory => answer::NO_MEMORY,
+        },
+    ))
+}
+
+/// Reads the first argument as a key. `None` of `work` is `undefined`.
+#[inline]
+fn with_key<const N: usize>(
+    call: &Call<'_, N>,
+    work: impl FnOnce(&Store, &[u8], &mut Scratch) -> Option<sys::napi_value>,
+) -> sys::napi_value {
+    let Some(key) = call.args.first() else { return UNDEFINED };
+    let mut scratch = call.handle.scratch.borrow_mut();
+    let scratch = &mut *scratch;
+    let mut read = std::mem::take(&mut scratch.key);
+    let key = match read_key(call.env, *key, &mut read, &mut scratch.units) {
+        Key::InScratch => Some(read.as_slice()),
+        // SAFETY: the memory of a view, which no JavaScript runs to change meanwhile.
+        Key::View(address, length) => Some(unsafe { bytes(address, length) }),
+        Key::Bad => None,
+    };
+    let result = key.filter(|key| !key.is_empty() && key.len() <= LONGEST_KEY).map_or_else(
+        || call::integer(call.env, answer::BAD_KEY),
+        |key| call.handle.with(|store| work(store, key, scratch)).flatten().unwrap_or(UNDEFINED),
+    );
+    scratch.key = read;
+    result
+}
+
+enum Key {
+    InScratch,
+    View(*const u8, usize),
+    Bad,
+}
+
+fn read_key(
+    env: sys::napi_env,
+    value: sys::napi_value,
+    key: &mut Vec<u8>,
+    units: &mut Vec<u16>,
+) -> Key {
+    key.clear();
+    key.reserve(256);
+    match read_utf8(env, value, key) {
+        sys::Status::napi_ok => {}
+        sys::Status::napi_string_expected => {
+            return view(env, value)
+                .map_or(Key::Bad, |(address, length)| Key::View(address, length));
+        }
+        _ => return Key::Bad,
+    }
+    if key.len() + LONGEST_UNIT >= key.capacity() {
+        // It may go on.
+        let mut length = 0;
+        // SAFETY: inside a call of `env`; without a buffer only the length is asked for.
+        unsafe { sys::napi_get_value_string_utf8(env, value, ptr::null_mut(), 0, &raw mut length) };
+        if length > LONGEST_KEY {
+            return Key::Bad;
+        }
+        key.clear();
+        key.reserve(length + 8);
+        read_utf8(env, value, key);
+    }
+    if text::has_replacement(key) {
+        read_units(env, value, units);
+        key.clear();
+        text::encode(units.iter().copied(), key);
+    }
+    Key::InScratch
+}
+
+/// Fills the capacity of an empty vector with the UTF-8 of a string, as far as it goes.
+fn read_utf8(env: sys::napi_env, value: sys::napi_value, bytes: &mut Vec<u8>) -> sys::napi_status {
+    let mut length = 0;
+    // SAFETY: inside a call of `env`; Node writes at most as much as there is room for, and says how much.
+    unsafe {
+        let address = bytes.as_mut_ptr().cast();
+        let status =
+            sys::napi_get_value_string_utf8(env, value, address, bytes.capacity(), &raw mut length);
+        if status == sys::Status::napi_ok {
+            bytes.set_len(length);
+        }
+        status
+    }
+}
+
+/// Reads a string as 16-bit units; false if it is none.
+fn read_units(env: sys::napi_env, value: sys::napi_value, units: &mut Vec<u16>) -> bool {
+    units.clear();
+    let mut length = 0;
+    // SAFETY: inside a call of `env`; first only the length is asked for, then there is room for it and the final 0.
+    unsafe {
+        let status =
+            sys::napi_get_value_string_utf16(env, value, ptr::null_mut(), 0, &raw mut length);
+        if status != sys::Status::napi_ok {
+            return false;
+        }
+        units.reserve(length + 1);
+        let status = sys::napi_get_value_string_utf16(
+            env,
+            value,
+            units.as_mut_ptr(),
+            length + 1,
+            &raw mut length,
+        );
+        if status == sys::Status::napi_ok {
+            units.set_len(length);
+        }
+        status == sys::Status::napi_ok
+    }
+}
+
+/// Reads a string into the scratch memory: into `units` if it is of the last kind, else into `value`. `None` if it is no
+/// string.
+fn read_string(env: sys::napi_env, value: sys::napi_value, scratch: &mut Scratch) -> Option<u8> {
+    let mut length = 0;
+    // SAFETY: inside a call of `env`; without a buffer only the length is asked for.
+    let status = unsafe {
+        sys::napi_get_value_string_latin1(env, value, ptr::null_mut(), 0, &raw mut length)
+    };
+    if status != sys::Status::napi_ok {
+        return None;
+    }
+    scratch.value.clear();
+    scratch.value.reserve(length + 1);
+    // Where V8 has two bytes for a unit, or a unit takes two bytes of UTF-8, this is in vain.
+    read_utf8(env, value, &mut scratch.value);
+    if scratch.value.len() == length && scratch.value.is_ascii() {
+        return Some(ASCII);
+    }
+    read_units(env, value, &mut scratch.units);
+    Some(if text::narrow(&scratch.units, &mut scratch.value) { LATIN1 } else { UTF16 })
+}
+
+/// Where the bytes of a view are. `None` if it is none.
+fn view(env: sys::napi_env, value: sys::napi_value) -> Option<(*mut u8, usize)> {
+    let mut address: *mut c_void = ptr::null_mut();
+    let mut length = 0;
+    // SAFETY: inside a call of `env`, whose value it is.
+    let status =
+        unsafe { sys::napi_get_buffer_info(env, value, &raw mut address, &raw mut length) };
+    (status == sys::Status::napi_ok).then_some((address.cast(), length))
+}
+
+/// # Safety
+/// `length` bytes from `address`, unless there are none, which nobody changes for `'a`.
+const unsafe fn bytes<'a>(address: *const u8, length: usize) -> &'a [u8] {
+    if length == 0 || address.is_null() {
+        return &[];
+    }
+    // SAFETY: passed on to the caller.
+    unsafe { slice::from_raw_parts(address, length) }
+}
+
+const fn units_as_bytes(units: &[u16]) -> &[u8] {
+    // SAFETY: any units are bytes, twice as many.
+    unsafe { slice::from_raw_parts(units.as_ptr().cast(), size_of_val(units)) }
+}
+
+/// Copies a value out while its shard is locked: to where the caller is going to need it.
+fn copy_out(handle: &Handle, scratch: &mut Scratch, found: Found<'_>) -> (u8, usize) {
+    let (kind, length) = (found.kind(), found.len());
+    if kind <= UTF16 || kind == UTF16 | ENCODED {
+        load(scratch, found);
+    } else {
+        show(handle, scratch, found);
+    }
+    (kind, length)
+}
+
+/// Copies a value into the window, or into the scratch memory if it is too large.
+fn show(handle: &Handle, scratch: &mut Scratch, found: Found<'_>) {
+    match handle.window.room_for(found.len()) {
+        // SAFETY: it has room.
+        Some(window) => unsafe { found.copy_to(window) },
+        None => load(scratch, found),
+    }
+}
+
+/// Copies a value into the scratch memory.
+fn load(scratch: &mut Scratch, found: Found<'_>) {
+    let length = found.len();
+    if found.kind() % ENCODED == UTF16 {
+        scratch.units.clear();
+        scratch.units.reserve(length / 2 + 1);
+        // SAFETY: there is room for as many units, all of which are written.
+        unsafe {
+            found.copy_to(ptr::NonNull::from(scratch.units.spare_capacity_mut()).cast());
+            scratch.units.set_len(length / 2);
+        }
+    } else {
+        scratch.value.clear();
+        scratch.value.reserve(length + 1);
+        // SAFETY: there is room for as many bytes, all of which are written.
+        unsafe {
+            found.copy_to(ptr::NonNull::from(scratch.value.spare_capacity_mut()).cast());
+            scratch.value.set_len(length);
+        }
+    }
+}
+
+/// Makes UTF-8 of a loaded string that is not stored as such, and returns how many bytes it has.
+fn to_utf8(kind: u8, scratch: &mut Scratch) -> usize {
+    if kind % ENCODED == LATIN1 {
+        let latin1 = std::mem::take(&mut scratch.value);
+        text::encode_latin1(&latin1, &mut scratch.value);
+    } else {
+        scratch.value.clear();
+        text::encode(scratch.units.iter().copied(), &mut scratch.value);
+    }
+    scratch.value.len()
+}
+
+fn address(bytes: &mut Vec<u8>) -> ptr::NonNull<u8> {
+    ptr::NonNull::from(bytes.as_mut_slice()).cast()
+}
+
+fn string(env: sys::napi_env, kind: u8, length: usize, scratch: &mut Scratch) -> sys::napi_value {
+    if kind != UTF16 {
+        let result = latin1(env, scratch.value.as_ptr(), length.min(scratch.value.len()));
+        scratch.shrink();
+        return result;
+    }
+    let mut result = ptr::null_mut();
+    let length = isize::try_from(scratch.units.len()).unwrap_or(0);
+    // SAFETY: inside a call of `env`; so many units.
+    unsafe {
+        sys::napi_create_string_utf16(env, scratch.units.as_ptr(), length, &raw mut result);
+    }
+    scratch.shrink();
+    result
+}
+
+fn latin1(env: sys::napi_env, address: *const u8, length: usize) -> sys::napi_value {
+    let mut result = ptr::null_mut();
+    let length = isize::try_from(length).unwrap_or(0);
+    // SAFETY: inside a call of `env`; so many bytes.
+    unsafe { sys::napi_create_string_latin1(env, address.cast(), length, &raw mut result) };
+    result
+}
+
+fn value_number(env: sys::napi_env, kind: u8, length: usize) -> sys::napi_value {
+    call::number(env, (length * KINDS + kind as usize) as f64)
+}

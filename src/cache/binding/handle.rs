@@ -1,0 +1,174 @@
+//! One opened cache in one environment.
+
+use std::{
+    cell::{Cell, RefCell},
+    ptr,
+    rc::Rc,
+    sync::Arc,
+};
+
+use napi::{Env, Result, Status, sys};
+
+use super::super::{registry, store::Store, sweeper};
+use crate::shared::{env_hook::EnvHook, service::Guard};
+
+/// Bytes by which the cache may grow or shrink before V8 is told again, and most that it is told of.
+const TOLD_IN_STEPS: i64 = 1 << 20;
+const TOLD_AT_MOST: i64 = 16 << 20;
+/// Bytes that a buffer keeps between calls.
+const KEPT: usize = 256 << 10;
+
+/// Memory that calls reuse. Nothing in it is worth anything after a call, but what `take` hands out.
+#[derive(Debug, Default)]
+pub struct Scratch {
+    /// A key.
+    pub key: Vec<u8>,
+    /// A value on its way in or out.
+    pub value: Vec<u8>,
+    /// A value of 16-bit units.
+    pub units: Vec<u16>,
+}
+
+impl Scratch {
+    /// Lets go of memory that an unusually large value has needed.
+    pub fn shrink(&mut self) {
+        if self.value.capacity() > KEPT {
+            self.value = Vec::new();
+        }
+        if self.units.capacity() > KEPT {
+            self.units = Vec::new();
+        }
+    }
+}
+
+/// Memory that JavaScript sees as well: small values go through it.
+pub struct Window {
+    address: *mut u8,
+    length: usize, // bytes
+    keeper: sys::napi_ref,
+}
+
+impl Window {
+    /// The memory of a typed array, kept alive until the environment ends.
+    ///
+    /// # Errors
+    /// When it is no typed array.
+    pub fn new(env: &Env, array: sys::napi_value) -> Result<Self> {
+        let mut length = 0;
+        let mut address = ptr::null_mut();
+        let mut keeper = ptr::null_mut();
+        // SAFETY: inside a call of `env`, whose value it is; all pointers are to variables of their types.
+        let statuses = unsafe {
+            [
+                sys::napi_get_buffer_info(env.raw(), array, &raw mut address, &raw mut length),
+                sys::napi_create_reference(env.raw(), array, 1, &raw mut keeper),
+            ]
+        };
+        if let Some(status) = statuses.into_iter().find(|status| *status != sys::Status::napi_ok) {
+            return Err(napi::Error::from_status(Status::from(status)));
+        }
+        Ok(Self { address: address.cast(), length, keeper })
+    }
+
+    /// Where it is, if it has room for so many bytes.
+    pub const fn room_for(&self, bytes: usize) -> Option<ptr::NonNull<u8>> {
+        if bytes <= self.length { ptr::NonNull::new(self.address) } else { None }
+    }
+}
+
+/// What the functions of a cache have in common. It belongs to one thread.
+pub struct Handle {
+    store: RefCell<Option<Arc<Store>>>,
+    /// See [`Scratch`].
+    pub scratch: RefCell<Scratch>,
+    /// See [`Window`].
+    pub window: Window,
+    told: Cell<i64>, // bytes that V8 was told of by this handle
+    hook: RefCell<Option<EnvHook>>,
+    env: sys::napi_env,
+    // After `close`, whose work the thread does.
+    _sweeper: Guard,
+}
+
+impl Handle {
+    /// A handle that is closed when the environment ends.
+    ///
+    /// # Errors
+    /// When Node or the system refuses what it needs.
+    pub fn new(env: &Env, store: Arc<Store>, window: Window) -> Result<Rc<Self>> {
+        let guard =
+            sweeper::acquire().map_err(|error| napi::Error::from_reason(error.to_string()))?;
+        sweeper::watch(&store);
+        let handle = Rc::new(Self {
+            store: RefCell::new(Some(store)),
+            scratch: RefCell::default(),
+            window,
+            told: Cell::new(0),
+            hook: RefCell::new(None),
+            env: env.raw(),
+            _sweeper: guard,
+        });
+        let weak = Rc::downgrade(&handle);
+        let hook = EnvHook::new(env, move || {
+            if let Some(handle) = weak.upgrade() {
+                handle.let_go();
+            }
+        })?;
+        *handle.hook.borrow_mut() = Some(hook);
+        Ok(handle)
+    }
+
+    /// Does something with the cache; `None` if it is closed.
+    #[inline]
+    pub fn with<R>(&self, work: impl FnOnce(&Store) -> R) -> Option<R> {
+        self.store.borrow().as_ref().map(|store| work(store))
+    }
+
+    /// Closes it, in a call. Twice does no harm.
+    pub fn close(&self) {
+        if self.store.borrow().is_some() {
+            let told = self.told.take();
+            self.tell(-told);
+            // SAFETY: inside a call of this environment, which made the reference; closing comes here once.
+            unsafe { sys::napi_delete_reference(self.env, self.window.keeper) };
+        }
+        self.let_go();
+        *self.hook.borrow_mut() = None;
+    }
+
+    /// Tells V8 how large the cache has become, up to a bound, if this handle is the one that does.
+    ///
+    /// V8 is to know that a handle which is forgotten holds memory, so that it collects it. But it starts a full collection
+    /// for each 64 MB that it is told of, which can free nothing of a cache in use; and what it is told shows nowhere. Each
+    /// cache is told of once, whatever the number of threads that have it open.
+    pub fn tell_growth(&self, store: &Store) {
+        let committed = i64::try_from(store.committed()).unwrap_or(i64::MAX).min(TOLD_AT_MOST);
+        let change = committed - self.told.get();
+        if change.abs() >= TOLD_IN_STEPS && store.is_told_by(ptr::from_ref(self).addr()) {
+            self.told.set(committed);
+            self.tell(change);
+        }
+    }
+
+    fn tell(&self, change: i64) {
+        let mut total = 0;
+        if change != 0 {
+            // SAFETY: inside a call of this environment.
+            unsafe { sys::napi_adjust_external_memory(self.env, change, &raw mut total) };
+        }
+    }
+
+    fn let_go(&self) {
+        if let Some(store) = self.store.take() {
+            store.stop_telling(ptr::from_ref(self).addr());
+            registry::close(&store);
+            sweeper::let_go(store);
+        }
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.let_go();
+    }
+}

@@ -1,0 +1,9 @@
+//! `SharedCache` for JavaScript: functions made by hand, because a method of a `#[napi]` class costs more than the whole
+//! of a get.
+
+mod call;
+mod control;
+mod functions;
+mod handle;
+mod kinds;
+pub mod open;

@@ -1,0 +1,37 @@
+//! What a shard counts.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+/// Counts since the store was made. Each shard has its own: one for all would be written by all threads at once.
+#[derive(Debug, Default)]
+pub struct Counters {
+    /// Gets that found a value.
+    pub hits: Counter,
+    /// Gets that found none.
+    pub misses: Counter,
+    /// Values stored.
+    pub sets: Counter,
+    /// Entries removed by `delete`.
+    pub deletes: Counter,
+    /// Entries removed to make room.
+    pub evictions: Counter,
+    /// Entries removed because their time was over.
+    pub expirations: Counter,
+}
+
+/// A count.
+#[derive(Debug, Default)]
+pub struct Counter(AtomicU64);
+
+impl Counter {
+    /// Counts one more.
+    pub fn count(&self) {
+        self.0.fetch_add(1, Relaxed);
+    }
+
+    /// How many there were.
+    #[must_use]
+    pub fn get(&self) -> u64 {
+        self.0.load(Relaxed)
+    }
+}

@@ -1,0 +1,25 @@
+//! Memory behind `SharedCache`: entries outside of the JavaScript heap, shared by threads.
+
+mod arena;
+pub mod binding;
+mod bins;
+mod budget;
+mod counters;
+mod entry;
+mod hash;
+mod index;
+mod lines;
+mod list;
+mod placement;
+mod policy;
+mod region;
+mod registry;
+mod settings;
+mod shard;
+mod store;
+mod sweeper;
+#[cfg(test)]
+mod tests;
+mod text;
+mod ticker;
+mod wheel;

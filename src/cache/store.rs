@@ -1,0 +1,707 @@
+//! A cache: shards over one arena and one budget.
+//!
+//! Locks are taken in one order: a shard, then the arena. Nobody holds two shards. No lock is held while JavaScript or
+//! V8 runs.
+
+use std::{
+    io,
+    ptr::NonNull,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+};
+
+use parking_lot::{Mutex, RwLock, RwLockWriteGuard};
+
+use super::{
+    arena::Arena,
+    budget::Budget,
+    counters::Counters,
+    entry::{Entries, Entry, Head, LONGEST_KEY, NEVER, Sliding, Timing},
+    hash::{Hash, Hasher},
+    placement,
+    policy::{Bound, Policy},
+    settings::Settings,
+    shard::{Plan, Shard},
+    sweeper,
+    ticker::Ticker,
+};
+use crate::shared::number::to_u64;
+
+/// Entries above this many bytes are written before their shard is locked, so that nobody waits for the copy.
+const LARGE: usize = 16 << 10;
+/// One entry may take one part of so many of the budget.
+const LARGEST_ENTRY: u64 = 2;
+/// A guess at the bytes of an entry that is as small as they get, by which indexes get their addresses.
+const LEAST_ENTRY: u64 = 48;
+/// What a table may have more than its share of all entries, because hashes are not spread evenly.
+const UNEVEN: u64 = 2;
+
+/// So many entries are evicted for another one before it is placed in pieces.
+const PATIENCE: u32 = 16;
+/// One part of so many of the budget that is free, but in no piece that is large enough, is enough lost.
+const SPLINTERED: u64 = 16;
+/// Entries evicted by one operation to pay back what indexes have borrowed.
+const SETTLED_AT_ONCE: usize = 8;
+/// Entries that are taken out of a shard before others may have it.
+const SWEPT_AT_ONCE: usize = 64;
+
+/// One shard, and what can be used without its lock.
+#[derive(Debug)]
+#[repr(align(128))]
+struct Slot {
+    lock: RwLock<Shard>,
+    counters: Counters,
+}
+
+/// A cache, shared by threads.
+#[derive(Debug)]
+pub struct Store {
+    // Declared before the arena, so dropped before it: shards hold references into it.
+    slots: Box<[Slot]>,
+    arena: Mutex<Arena>,
+    budget: Arc<Budget>,
+    entries: Entries,
+    hasher: Hasher,
+    settings: Settings,
+    ticker: Ticker,
+    len: AtomicUsize,    // entries, those included that are being added
+    turn: AtomicUsize,   // the shard whose turn it is to evict for entries of other shards
+    chance: Hasher,      // where the jitter of times to live comes from
+    drawn: AtomicUsize,  // how often it was asked
+    users: AtomicUsize,  // who have opened it and not closed it
+    teller: AtomicUsize, // who tells V8 how large this is; 0 is nobody
+}
+
+/// Why a value was not stored. The old one is still there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// The entry is larger than the budget allows.
+    TooLarge,
+    /// The system has no memory, or none could be freed.
+    NoMemory,
+}
+
+/// A value that was found, for as long as its shard is locked.
+#[derive(Clone, Copy, Debug)]
+pub struct Found<'lock> {
+    entries: Entries,
+    entry: Entry<'lock>,
+}
+
+impl Found<'_> {
+    /// What it is.
+    #[must_use]
+    pub fn kind(self) -> u8 {
+        self.entry.kind()
+    }
+
+    /// Bytes of it.
+    #[must_use]
+    pub const fn len(self) -> usize {
+        self.entry.value_length()
+    }
+
+    /// Copies it.
+    ///
+    /// # Safety
+    /// `target` has room for all of it.
+    pub unsafe fn copy_to(self, target: NonNull<u8>) {
+        // SAFETY: passed on to the caller.
+        unsafe { self.entries.copy_value(self.entry, target) };
+    }
+}
+
+impl Store {
+    /// An empty cache.
+    ///
+    /// # Errors
+    /// When there are no addresses or no memory for it.
+    pub fn new(settings: Settings, hasher: Hasher, ticker: Ticker) -> io::Result<Self> {
+        let budget = Arc::new(Budget::new(settings.max_bytes, settings.shards));
+        let arena = Arena::new(Arc::clone(&budget))?;
+        // SAFETY: each shard is behind a lock, passes references only that were inserted into it, and takes them out
+        // before they are freed.
+        let entries = unsafe { Entries::new(arena.space()) };
+        let shards = settings.shards as u64;
+        let most = settings.max_bytes / LEAST_ENTRY;
+        let most = settings.max.map_or(most, |max| max.min(most)) / shards * UNEVEN;
+        let bound = settings.max.map_or_else(
+            || Bound::Bytes(settings.max_bytes / shards),
+            |max| Bound::Entries((max / shards).max(1)),
+        );
+        let plan = Plan {
+            budget: Arc::clone(&budget),
+            policy: settings.policy,
+            bound,
+            most: usize::try_from(most).unwrap_or(usize::MAX).max(1024),
+            hasher,
+        };
+        let slots: io::Result<Box<[Slot]>> = (0..settings.shards)
+            .map(|_| {
+                let shard = Shard::new(plan.clone(), entries, ticker.now())?;
+                Ok(Slot { lock: RwLock::new(shard), counters: Counters::default() })
+            })
+            .collect();
+        Ok(Self {
+            slots: slots?,
+            arena: Mutex::new(arena),
+            budget,
+            entries,
+            hasher,
+            settings,
+            ticker,
+            len: AtomicUsize::new(0),
+            turn: AtomicUsize::new(0),
+            chance: Hasher::random(),
+            drawn: AtomicUsize::new(0),
+            users: AtomicUsize::new(0),
+            teller: AtomicUsize::new(0),
+        })
+    }
+
+    /// How it was set up.
+    #[must_use]
+    pub const fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// How many entries there are, those included whose time is over but that were not yet removed.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.len.load(Relaxed)
+    }
+
+    /// Bytes taken from the system.
+    #[must_use]
+    pub fn committed(&self) -> u64 {
+        self.budget.used()
+    }
+
+    /// Finds a value and hands it to `take`, which must be quick: others may wait. Counts a hit or a miss, and a use.
+    #[inline]
+    pub fn get<R>(&self, key: &[u8], take: impl FnOnce(Found<'_>) -> R) -> Option<R> {
+        let hash = self.hasher.hash(key);
+        let slot = self.slot(hash)?;
+        let found = if Policy::reorders_on_hit(self.settings.policy) {
+            self.find_and_reorder(slot, hash, key, take)
+        } else {
+            self.find_shared(slot, hash, key, take)
+        };
+        if found.is_some() {
+            slot.counters.hits.count();
+        } else {
+            slot.counters.misses.count();
+        }
+        found
+    }
+
+    /// Whether there is a value. Counts nothing.
+    #[must_use]
+    pub fn has(&self, key: &[u8]) -> bool {
+        let hash = self.hasher.hash(key);
+        let Some(slot) = self.slot(hash) else { return false };
+        let shard = slot.lock.read();
+        shard.find(hash, key).is_some_and(|reference| !self.is_over(shard.entry(reference)))
+    }
+
+    /// Stores a value. `ttl` in milliseconds: `None` is that of the settings, 0 is for ever.
+    ///
+    /// # Errors
+    /// When there is no room for it even if everything else goes.
+    pub fn set(&self, key: &[u8], kind: u8, value: &[u8], ttl: Option<u64>) -> Result<(), Refusal> {
+        let head = Head { key, kind, timing: self.timing(ttl) };
+        let size = head.size_with(value.len());
+        if key.len() > LONGEST_KEY || size as u64 > self.largest() {
+            return Err(Refusal::TooLarge);
+        }
+        // Not afterwards: it might evict what has just been set.
+        self.settle();
+        let hash = self.hasher.hash(key);
+        let slot = self.slot(hash).ok_or(Refusal::NoMemory)?;
+        let written = if size > LARGE {
+            let placed = self.place_anywhere(&head, value)?;
+            self.publish(slot, hash, &head, Some(placed), value)
+        } else {
+            self.publish(slot, hash, &head, None, value)
+        };
+        written?;
+        slot.counters.sets.count();
+        if head.timing.is_some() {
+            sweeper::nudge();
+        }
+        Ok(())
+    }
+
+    /// Removes an entry; false if there was none.
+    pub fn delete(&self, key: &[u8]) -> bool {
+        let hash = self.hasher.hash(key);
+        let Some(slot) = self.slot(hash) else { return false };
+        let mut shard = slot.lock.write();
+        let Some(reference) = shard.find(hash, key) else { return false };
+        let over = self.is_over(shard.entry(reference));
+        shard.remove(hash, reference);
+        drop(shard);
+        self.let_go(reference);
+        if over {
+            slot.counters.expirations.count();
+        } else {
+            slot.counters.deletes.count();
+        }
+        !over
+    }
+
+    /// Removes all entries. Their memory comes free soon.
+    ///
+    /// # Errors
+    /// When there are no addresses or no memory for an empty shard; some entries may still be there then.
+    pub fn clear(&self) -> io::Result<()> {
+        for slot in &self.slots {
+            let cleared = slot.lock.write().clear(self.ticker.now())?;
+            self.len.fetch_sub(cleared, Relaxed);
+        }
+        Ok(())
+    }
+
+    /// Removes entries whose time is over and frees what was cleared, at most about so many of each shard. Returns
+    /// whether there is more to do at once.
+    pub fn sweep(&self, steps: u32) -> bool {
+        let mut more = false;
+        for slot in &self.slots {
+            more |= self.sweep_slot(slot, steps);
+        }
+        self.arena.lock().trim();
+        more
+    }
+
+    /// Whether anything is going to expire, or to be freed.
+    #[must_use]
+    pub fn needs_sweeping(&self) -> bool {
+        self.slots.iter().any(|slot| {
+            let shard = slot.lock.read();
+            shard.timed() > 0 || shard.has_retired()
+        })
+    }
+
+    /// Counts one more who has it open.
+    pub fn add_user(&self) {
+        self.users.fetch_add(1, Relaxed);
+    }
+
+    /// Counts one fewer, and says whether that was the last.
+    pub fn remove_user(&self) -> bool {
+        self.users.fetch_sub(1, Relaxed) == 1
+    }
+
+    /// Whether it is this one, by any number that is not 0, who tells V8 how large the cache is: the first who asks.
+    pub fn is_told_by(&self, who: usize) -> bool {
+        let teller = self.teller.load(Relaxed);
+        teller == who
+            || teller == 0 && self.teller.compare_exchange(0, who, Relaxed, Relaxed).is_ok()
+    }
+
+    /// Lets another one tell.
+    pub fn stop_telling(&self, who: usize) {
+        let _ = self.teller.compare_exchange(who, 0, Relaxed, Relaxed);
+    }
+
+    /// Its figures, in the order of `lib/shared-cache/stats.js`.
+    #[must_use]
+    pub fn stats(&self) -> [u64; 13] {
+        let (mut keys, mut values, mut tables) = (0, 0, 0);
+        let mut counts = [0; 6];
+        for Slot { lock, counters } in &self.slots {
+            let shard = lock.read();
+            let payload = shard.payload();
+            keys += payload.0;
+            values += payload.1;
+            tables += shard.committed();
+            drop(shard);
+            let Counters { hits, misses, sets, deletes, evictions, expirations } = counters;
+            let all = [hits, misses, sets, deletes, evictions, expirations];
+            for (sum, counter) in counts.iter_mut().zip(all) {
+                *sum += counter.get();
+            }
+        }
+        let arena = self.arena.lock();
+        let (used, committed) = (arena.used(), arena.committed());
+        drop(arena);
+        let [hits, misses, sets, deletes, evictions, expirations] = counts;
+        let len = self.len() as u64;
+        [
+            len,
+            self.budget.used(),
+            keys,
+            values,
+            tables,
+            used,
+            committed,
+            hits,
+            misses,
+            sets,
+            deletes,
+            evictions,
+            expirations,
+        ]
+    }
+
+    /// Bytes in blocks of entries.
+    #[cfg(test)]
+    pub fn arena_used(&self) -> u64 {
+        self.arena.lock().used()
+    }
+
+    /// Moves a clock that is moved by hand.
+    #[cfg(test)]
+    pub fn set_time(&self, now: u64) {
+        if let Ticker::Manual(time) = &self.ticker {
+            time.store(now, Relaxed);
+        }
+    }
+
+    fn slot(&self, hash: Hash) -> Option<&Slot> {
+        self.slots.get(hash.shard(self.slots.len()))
+    }
+
+    /// A hit that needs no more than a shared lock.
+    fn find_shared<R>(
+        &self,
+        slot: &Slot,
+        hash: Hash,
+        key: &[u8],
+        take: impl FnOnce(Found<'_>) -> R,
+    ) -> Option<R> {
+        let shard = slot.lock.read();
+        let entry = shard.entry(shard.find(hash, key)?);
+        if !self.renew(entry) {
+            drop(shard);
+            self.remove_over(slot, hash, key);
+            return None;
+        }
+        entry.count_use();
+        Some(take(Found { entries: self.entries, entry }))
+    }
+
+    /// A hit that changes the order of entries.
+    fn find_and_reorder<R>(
+        &self,
+        slot: &Slot,
+        hash: Hash,
+        key: &[u8],
+        take: impl FnOnce(Found<'_>) -> R,
+    ) -> Option<R> {
+        let mut shard = slot.lock.write();
+        let reference = shard.find(hash, key)?;
+        if !self.renew(shard.entry(reference)) {
+            drop(shard);
+            self.remove_over(slot, hash, key);
+            return None;
+        }
+        shard.hit(reference);
+        Some(take(Found { entries: self.entries, entry: shard.entry(reference) }))
+    }
+
+    /// Puts the deadline off if it slides. False if it is over.
+    fn renew(&self, entry: Entry<'_>) -> bool {
+        if !entry.is_timed() {
+            return true;
+        }
+        let now = self.ticker.now();
+        if entry.deadline() <= now {
+            return false;
+        }
+        if let Some(Sliding { lifetime, limit }) = entry.sliding() {
+            entry.set_deadline(now.saturating_add(u64::from(lifetime)).min(limit));
+        }
+        true
+    }
+
+    fn is_over(&self, entry: Entry<'_>) -> bool {
+        entry.is_timed() && entry.deadline() <= self.ticker.now()
+    }
+
+    /// Removes the entry of a key if its time is over: another thread may have set it again meanwhile.
+    fn remove_over(&self, slot: &Slot, hash: Hash, key: &[u8]) {
+        let mut shard = slot.lock.write();
+        let Some(reference) = shard.find(hash, key) else { return };
+        if !self.is_over(shard.entry(reference)) {
+            return;
+        }
+        shard.remove(hash, reference);
+        drop(shard);
+        self.let_go(reference);
+        slot.counters.expirations.count();
+    }
+
+    /// The deadline of an entry that is set now.
+    fn timing(&self, ttl: Option<u64>) -> Option<Timing> {
+        let Settings { ttl: default, max_ttl, jitter, sliding, .. } = self.settings;
+        let wanted = ttl.map_or(default, |ttl| (ttl > 0).then_some(ttl));
+        let ttl = match (wanted, max_ttl) {
+            (Some(ttl), Some(most)) => ttl.min(most),
+            (wanted, most) => wanted.or(most)?,
+        };
+        let ttl = if jitter > 0.0 { self.shorten(ttl, jitter) } else { ttl };
+        let now = self.ticker.now();
+        let sliding = sliding.then(|| Sliding {
+            lifetime: u32::try_from(ttl).unwrap_or(u32::MAX),
+            limit: max_ttl.map_or(NEVER, |most| now.saturating_add(most)),
+        });
+        Some(Timing { deadline: now.saturating_add(ttl), sliding })
+    }
+
+    fn shorten(&self, ttl: u64, jitter: f64) -> u64 {
+        let drawn = self.drawn.fetch_add(1, Relaxed);
+        let chance = f64::from(self.chance.hash(&drawn.to_ne_bytes()).tag()) / f64::from(u32::MAX);
+        to_u64(ttl as f64 * chance.mul_add(-jitter, 1.0)).max(1)
+    }
+
+    fn largest(&self) -> u64 {
+        self.budget.max() / LARGEST_ENTRY
+    }
+
+    /// Puts a value into its shard: over the old one if that has the same length class, else into `placed` or a new place.
+    fn publish(
+        &self,
+        slot: &Slot,
+        hash: Hash,
+        head: &Head<'_>,
+        mut placed: Option<u32>,
+        value: &[u8],
+    ) -> Result<(), Refusal> {
+        let mut recalled = false;
+        loop {
+            let mut shard = slot.lock.write();
+            let mut old = shard.find(hash, head.key);
+            match old {
+                Some(old) if placed.is_none() && overwrite(&mut shard, old, head, value) => {
+                    return Ok(());
+                }
+                Some(_) => {}
+                None => recalled |= shard.recall(hash),
+            }
+            let reference = if let Some(placed) = placed {
+                placed
+            } else {
+                let Some((reference, evicted)) = self.place_in(slot, &mut shard, head, value)
+                else {
+                    drop(shard);
+                    placed = Some(self.place_anywhere(head, value)?);
+                    continue;
+                };
+                if evicted {
+                    old = shard.find(hash, head.key);
+                }
+                reference
+            };
+            if let Some(old) = old {
+                shard.replace(hash, old, reference);
+                drop(shard);
+                self.release(old);
+                return Ok(());
+            }
+            if !self.make_room_for_one(slot, &mut shard) {
+                drop(shard);
+                placed = Some(reference);
+                if self.evict_by_turns() {
+                    continue;
+                }
+                self.release(reference);
+                return Err(Refusal::NoMemory);
+            }
+            if !shard.insert(hash, reference, recalled) {
+                drop(shard);
+                self.len.fetch_sub(1, Relaxed);
+                self.release(reference);
+                return Err(Refusal::NoMemory);
+            }
+            return Ok(());
+        }
+    }
+
+    /// Counts a new entry, after others of its shard are evicted if there are too many. False if the shard has none.
+    fn make_room_for_one(&self, slot: &Slot, shard: &mut RwLockWriteGuard<'_, Shard>) -> bool {
+        let max =
+            self.settings.max.map_or(usize::MAX, |max| usize::try_from(max).unwrap_or(usize::MAX));
+        while self.len.try_update(Relaxed, Relaxed, |len| (len < max).then_some(len + 1)).is_err() {
+            if !self.evict_from(slot, shard) {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Writes an entry to a place for which others of its shard may have to go; tells whether any did. `None` when there is
+    /// no other left and still no room.
+    fn place_in(
+        &self,
+        slot: &Slot,
+        shard: &mut RwLockWriteGuard<'_, Shard>,
+        head: &Head<'_>,
+        value: &[u8],
+    ) -> Option<(u32, bool)> {
+        let mut evicted = 0;
+        loop {
+            if let Some(reference) = self.place(head, value, evicted) {
+                return Some((reference, evicted > 0));
+            }
+            if !self.evict_from(slot, shard) {
+                return None;
+            }
+            evicted += 1;
+        }
+    }
+
+    /// Writes an entry to a place for which others of all shards may have to go. No shard may be locked.
+    fn place_anywhere(&self, head: &Head<'_>, value: &[u8]) -> Result<u32, Refusal> {
+        let mut evicted = 0;
+        loop {
+            if let Some(reference) = self.place(head, value, evicted) {
+                return Ok(reference);
+            }
+            if !self.evict_by_turns() {
+                return Err(Refusal::NoMemory);
+            }
+            evicted += 1;
+        }
+    }
+
+    /// Writes an entry to a place if there is one. In pieces only if many were evicted for it already, or much is free.
+    fn place(&self, head: &Head<'_>, value: &[u8], evicted: u32) -> Option<u32> {
+        let mut arena = self.arena.lock();
+        let blocks = placement::allocate(&mut arena, head, value.len()).or_else(|| {
+            let size = head.size_with(value.len()) as u64;
+            let needed = size + size / 8 + 64;
+            let enough = arena.available() >= needed.max(self.budget.max() / SPLINTERED);
+            let patient = evicted < PATIENCE || arena.available() < needed;
+            if patient && !enough {
+                return None;
+            }
+            placement::allocate_pieces(&mut arena, head, value.len())
+        })?;
+        drop(arena);
+        // SAFETY: allocated for this just now.
+        Some(unsafe { placement::write(self.entries, blocks, head, value) })
+    }
+
+    /// Frees one entry of a shard: one that was cleared, or else the one that the policy gives up first. False if there
+    /// is none.
+    fn evict_from(&self, slot: &Slot, shard: &mut RwLockWriteGuard<'_, Shard>) -> bool {
+        if let Some(reference) = shard.next_retired() {
+            self.release(reference);
+            return true;
+        }
+        let Some(reference) = shard.evict() else { return false };
+        self.let_go(reference);
+        slot.counters.evictions.count();
+        true
+    }
+
+    /// Frees one entry of the shard whose turn it is. False if there is none anywhere.
+    fn evict_by_turns(&self) -> bool {
+        (0..self.slots.len()).any(|_| {
+            let turn = self.turn.fetch_add(1, Relaxed) % self.slots.len();
+            self.slots.get(turn).is_some_and(|slot| self.evict_from(slot, &mut slot.lock.write()))
+        })
+    }
+
+    /// Pays back what tables have borrowed, a little at a time: evicts what lies behind the largest free block until that
+    /// is large enough to be given back to the system.
+    fn settle(&self) {
+        for step in 0..SETTLED_AT_ONCE {
+            if self.budget.debt() == 0 {
+                return;
+            }
+            let mut arena = self.arena.lock();
+            if arena.make_hole() {
+                continue;
+            }
+            let behind = arena.behind_largest();
+            // SAFETY: the arena is locked, and what lies behind a free block is a block in use.
+            let owner = behind.and_then(|block| unsafe { self.entries.owner_of(block) });
+            drop(arena);
+            let evicted = match owner {
+                // What the policy gives up first often lies among others of its age.
+                _ if step == 0 => self.evict_by_turns(),
+                Some((reference, key)) => self.evict_this(reference, &key),
+                // Another thread is just writing what is behind it.
+                None => false,
+            };
+            if !evicted {
+                return;
+            }
+        }
+    }
+
+    /// Evicts an entry if it is still there.
+    fn evict_this(&self, reference: u32, key: &[u8]) -> bool {
+        let hash = self.hasher.hash(key);
+        let Some(slot) = self.slot(hash) else { return false };
+        let mut shard = slot.lock.write();
+        if shard.find(hash, key) != Some(reference) {
+            return false;
+        }
+        shard.remove(hash, reference);
+        drop(shard);
+        self.let_go(reference);
+        slot.counters.evictions.count();
+        true
+    }
+
+    fn sweep_slot(&self, slot: &Slot, mut steps: u32) -> bool {
+        let now = self.ticker.now();
+        let mut found = Vec::with_capacity(SWEPT_AT_ONCE);
+        loop {
+            let mut shard = slot.lock.write();
+            while found.len() < SWEPT_AT_ONCE && steps > 0 {
+                if let Some(reference) = shard.expire(now, &mut steps) {
+                    self.len.fetch_sub(1, Relaxed);
+                    slot.counters.expirations.count();
+                    found.push(reference);
+                } else if let Some(reference) = shard.next_retired() {
+                    steps = steps.saturating_sub(1);
+                    found.push(reference);
+                } else {
+                    break;
+                }
+            }
+            drop(shard);
+            let done = found.len() < SWEPT_AT_ONCE;
+            let mut arena = self.arena.lock();
+            for reference in std::mem::take(&mut found) {
+                // SAFETY: taken out of its shard above.
+                unsafe { placement::release(&mut arena, self.entries, reference) };
+            }
+            drop(arena);
+            if done {
+                return steps == 0;
+            }
+        }
+    }
+
+    /// Frees an entry that was taken out of its shard, and counts one fewer.
+    fn let_go(&self, reference: u32) {
+        self.release(reference);
+        self.len.fetch_sub(1, Relaxed);
+    }
+
+    /// Frees the memory of an entry that was taken out of its shard.
+    fn release(&self, reference: u32) {
+        // SAFETY: callers have taken it out of its shard with that locked exclusively, so nobody else reads it.
+        unsafe { placement::release(&mut self.arena.lock(), self.entries, reference) };
+    }
+}
+
+/// Writes a value over the old one if the block is just as large as a new one would be.
+fn overwrite(shard: &mut Shard, old: u32, head: &Head<'_>, value: &[u8]) -> bool {
+    let entry = shard.entry(old);
+    let before = head.size_with(entry.value_length());
+    let fits = entry.has_form_of(head)
+        && Arena::units(before) == Arena::units(head.size_with(value.len()));
+    if fits {
+        // SAFETY: the block was allocated for a size that takes as many units.
+        unsafe { shard.overwrite(old, head, value) };
+    }
+    fits
+}
