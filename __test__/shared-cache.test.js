@@ -10,6 +10,7 @@ const { Worker } = require('node:worker_threads');
 const { SharedCache } = require('..');
 const { runScript } = require('./run-script.js');
 
+const STRESS = require.resolve('./shared-cache-stress.js');
 const maxBytes = 4 << 20;
 
 /** A cache that is closed with the test. */
@@ -283,46 +284,12 @@ describe('a shared cache', () => {
 });
 
 describe('worker threads', () => {
-  const HEAD = `
-    const { parentPort, workerData } = require('node:worker_threads');
-    const { SharedCache } = require(${JSON.stringify(require.resolve('..'))});
-    const cache = new SharedCache(workerData.options);
-  `;
-  /** Values that tell by themselves whether they are whole, and whose they are. */
-  const STRESS = `${HEAD}
-    const value = (id, length) => id + '|' + String.fromCharCode(97 + (length % 26)).repeat(length);
-    const whole = (id, text) => {
-      const body = text.slice(text.indexOf('|') + 1);
-      return text.startsWith(id + '|') && body === String.fromCharCode(97 + (body.length % 26)).repeat(body.length);
-    };
-    const end = Date.now() + workerData.time;
-    const target = Buffer.alloc(100_000);
-    let random = workerData.seed;
-    let hits = 0;
-    while (Date.now() < end) {
-      for (let i = 0; i < 500; i++) {
-        random = (Math.imul(random, 1664525) + 1013904223) >>> 0;
-        const id = 'key ' + (random >>> 8) % 3000;
-        const length = (random >>> 4) % 100 === 0 ? (random >>> 9) % 60_000 : (random >>> 9) % 500;
-        switch ((random >>> 20) % 8) {
-          case 0: case 1: cache.set(id, value(id, length)); break;
-          case 2: cache.set(id, Buffer.from(value(id, length)), { ttl: 20 }); break;
-          case 3: { const n = cache.getInto(id, target); if (n !== undefined && !whole(id, target.latin1Slice(0, n))) throw new Error('torn: ' + id); break; }
-          case 4: if (random % 50 === 0) cache.delete(id); if (random % 20000 === 0) cache.clear(); break;
-          default: { const found = cache.get(id); if (found !== undefined) { hits++; if (!whole(id, String(found))) throw new Error('torn: ' + id); } }
-        }
-      }
-      if (cache.stats().bytes > workerData.options.maxBytes) throw new Error('over the budget');
-    }
-    parentPort.postMessage(hits);
-  `;
-
   it('share entries, and never see a torn or foreign value', async (t) => {
     for (const policy of ['lru', 's3fifo', 'sieve']) {
       const options = { name: `stress ${policy}`, maxBytes: 2 << 20, policy, shards: 2 };
       const cache = open(t, options);
       const workers = [1, 2, 3, 4].map(
-        (seed) => new Worker(STRESS, { eval: true, workerData: { options, seed, time: 2000 } }),
+        (seed) => new Worker(STRESS, { workerData: { options, seed, time: 2000 } }),
       );
       const hits = await Promise.all(workers.map(async (worker) => (await once(worker, 'message'))[0]));
       assert.ok(
@@ -338,7 +305,7 @@ describe('worker threads', () => {
     const cache = open(t, options);
     for (let round = 0; round < 8; round++) {
       const workers = [1, 2, 3].map(
-        (seed) => new Worker(STRESS, { eval: true, workerData: { options, seed, time: 60_000 } }),
+        (seed) => new Worker(STRESS, { workerData: { options, seed, time: 60_000 } }),
       );
       await Promise.all(workers.map((worker) => once(worker, 'online')));
       const sets = cache.stats().sets;

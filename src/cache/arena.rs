@@ -274,18 +274,32 @@ impl Arena {
         false
     }
 
-    /// Makes a hole a free block again, if the budget allows.
+    /// Makes a hole a free block again, or as much of it as the budget allows.
     fn fill_hole(&mut self) -> bool {
-        let Some(hole) = self.holes.pop() else { return false };
+        let Some(Hole { block, units, discarded }) = self.holes.pop() else { return false };
         // Not the last bytes: the tables would have to borrow them at once.
-        if self.budget.spare() >= hole.discarded + SPARED && self.budget.take(hole.discarded) {
-            // SAFETY: nobody uses a hole.
-            unsafe { self.release(hole.block) };
-            true
-        } else {
-            self.holes.push(hole);
-            false
+        let spare = self.budget.spare().saturating_sub(SPARED) / GRAIN as u64 * GRAIN as u64;
+        let taken = spare.min(discarded);
+        if taken == 0 || !self.budget.take(taken) {
+            self.holes.push(Hole { block, units, discarded });
+            return false;
         }
+        let left = discarded - taken;
+        let first = (Self::bytes(block) + 2 * UNIT).next_multiple_of(GRAIN);
+        let kept = usize::try_from(left).ok().and_then(|left| Self::units(first + left));
+        // SAFETY: nobody uses a hole. Its rear is a block of its own from now on, behind one in use.
+        unsafe {
+            match kept.filter(|_| left > 0) {
+                Some(rear) => {
+                    self.holes.push(Hole { block, units: rear - block, discarded: left });
+                    self.set_word(block, (self.word(block) & !SIZE) | (rear - block));
+                    self.set_word(rear, block + units - rear);
+                    self.release(rear);
+                }
+                None => self.release(block),
+            }
+        }
+        true
     }
 
     /// Bytes in blocks in use.

@@ -27,6 +27,10 @@ pub fn allocate(arena: &mut Arena, head: &Head<'_>, value: usize) -> Option<Bloc
 
 /// Pieces for an entry with a value of so many bytes.
 pub fn allocate_pieces(arena: &mut Arena, head: &Head<'_>, value: usize) -> Option<Blocks> {
+    if value == 0 {
+        // A key stays in one piece.
+        return None;
+    }
     let mut pieces = Vec::new();
     let mut left = value;
     let (mut before, mut least) =

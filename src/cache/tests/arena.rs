@@ -131,6 +131,34 @@ fn memory_in_the_middle_goes_back_to_the_budget_and_comes_again_when_there_is_ro
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "too much memory")]
+fn a_hole_that_the_budget_has_no_room_for_is_filled_in_part() {
+    let (mut arena, budget) = arena(4 << 20);
+    let units = (3 << 20) / UNIT as u32;
+    let block = arena.allocate(units).unwrap();
+    let above = arena.allocate(10).unwrap();
+    // SAFETY: allocated above.
+    unsafe { arena.release(block) };
+    arena.trim();
+    assert!(budget.used() < 256 << 10);
+    let others = budget.spare() - (1 << 20);
+    assert!(budget.take(others));
+    assert!(arena.allocate(units).is_none());
+    let part = arena.allocate((512 << 10) / UNIT as u32).unwrap();
+    fill(&arena, part, (512 << 10) / UNIT as u32, 5);
+    assert!(budget.used() <= budget.max());
+    assert_eq!(arena.used(), (512 << 10) + 160);
+    budget.give(others);
+    assert!(holds(&arena, part, (512 << 10) / UNIT as u32, 5));
+    // SAFETY: allocated above.
+    unsafe {
+        arena.release(part);
+        arena.release(above);
+    }
+    assert!(arena.allocate(units).is_some());
+}
+
+#[test]
 fn a_bin_that_is_found_for_a_size_has_blocks_that_are_large_enough() {
     for size in (1..2000).chain([4096, 65_535, 65_536, 1 << 20, (1 << 29) + 12_345]) {
         for held in [size, size + 1, size + size / 16, size * 2] {

@@ -137,6 +137,26 @@ fn a_large_value_finds_room_among_small_ones_without_all_of_them_going() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "too many entries")]
+fn the_longest_key_finds_room_in_a_cache_that_is_full_of_holes() {
+    for policy in [Kind::Lru, Kind::Sieve, Kind::S3Fifo] {
+        let store = store(settings(2 << 20, policy));
+        for key in 0..60_000_u32 {
+            store.set(&key.to_ne_bytes(), 0, &[3; 30], None).unwrap();
+        }
+        for key in (0..60_000_u32).step_by(2) {
+            store.delete(&key.to_ne_bytes());
+        }
+        for length in [0, 1, 100_000] {
+            let key = vec![length as u8; 65_535];
+            let value = vec![7; length];
+            store.set(&key, 0, &value, None).unwrap();
+            assert!(get(&store, &key) == Some(value), "{policy:?} {length}");
+        }
+    }
+}
+
+#[test]
 fn threads_never_see_a_torn_or_foreign_value() {
     let threads = 4;
     let rounds = if cfg!(miri) { 60 } else { 40_000 };
