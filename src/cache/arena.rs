@@ -31,6 +31,7 @@ pub const STATE: usize = 19;
 /// Least bytes of a hole that is made to pay back what tables have borrowed, and of one that is made for good measure.
 const LEAST_HOLE: usize = 64 << 10;
 const WORTHWHILE_HOLE: usize = 1 << 20;
+const MOST_BYTES: usize = 1 << 36;
 /// Bytes of the budget that are left to the tables when a hole is filled.
 const SPARED: u64 = 64 << 10;
 /// Free blocks that are looked at to find one that covers whole pages.
@@ -198,38 +199,52 @@ impl Arena {
 
     /// Gives memory back: what lies above the top, and large free blocks below.
     pub fn trim(&mut self) {
-        // Neighbours that are free now merge with them, and the top may sink below.
-        for hole in std::mem::take(&mut self.holes) {
-            self.budget.borrow(hole.discarded);
-            // SAFETY: nobody uses a hole.
-            unsafe { self.release(hole.block) };
-        }
-        let committed = self.region.committed();
-        let kept = (Self::bytes(self.top) as u64).next_multiple_of(self.step);
-        if let Ok(kept) = usize::try_from(kept)
-            && kept < committed
-        {
-            // SAFETY: there are no blocks above the top.
-            unsafe { self.region.decommit(kept) };
-            self.budget.give((committed - self.region.committed()) as u64);
-        }
-        while self.make_hole_of(WORTHWHILE_HOLE, 1 << 40)
-            || self.budget.debt() > 0 && self.make_hole()
-        {}
+        self.change(|arena, before| {
+            // Neighbours that are free now merge with them, and the top may sink below.
+            for hole in std::mem::take(&mut arena.holes) {
+                // SAFETY: nobody uses a hole.
+                unsafe { arena.release(hole.block) };
+            }
+            let kept = (Self::bytes(arena.top) as u64).next_multiple_of(arena.step);
+            if let Ok(kept) = usize::try_from(kept) {
+                // SAFETY: there are no blocks above the top.
+                unsafe { arena.region.decommit(kept) };
+            }
+            while arena.make_hole_of(WORTHWHILE_HOLE, MOST_BYTES)
+                || arena.budget.is_exceeded_by(before, arena.committed())
+                    && arena.make_hole_of(LEAST_HOLE, LEAST_HOLE)
+            {}
+        });
     }
 
     /// Makes a hole of the largest free block, if it is worth it, and gives its bytes back to the budget.
     pub fn make_hole(&mut self) -> bool {
+        let needed = usize::try_from(self.budget.debt() + SPARED).unwrap_or(MOST_BYTES);
         let behind = self.behind_largest();
-        if let Some(at) = self.holes.iter().position(|hole| Some(hole.block) == behind) {
-            // A hole behind it would keep it from growing: they become one.
-            let hole = self.holes.swap_remove(at);
-            self.budget.borrow(hole.discarded);
-            // SAFETY: nobody uses a hole.
-            unsafe { self.release(hole.block) };
+        self.change(|arena, _| {
+            if let Some(at) = arena.holes.iter().position(|hole| Some(hole.block) == behind) {
+                // A hole behind it would keep it from growing: they become one.
+                let hole = arena.holes.swap_remove(at);
+                // SAFETY: nobody uses a hole.
+                unsafe { arena.release(hole.block) };
+                return arena.make_hole_of(LEAST_HOLE, MOST_BYTES);
+            }
+            arena.make_hole_of(LEAST_HOLE, needed.max(LEAST_HOLE))
+        })
+    }
+
+    /// Does something that changes how much memory is taken, and tells the budget afterwards: nobody is to see what is true
+    /// in between only.
+    fn change<R>(&mut self, work: impl FnOnce(&mut Self, u64) -> R) -> R {
+        let before = self.committed();
+        let result = work(self, before);
+        let after = self.committed();
+        if after > before {
+            self.budget.borrow(after - before);
+        } else {
+            self.budget.give(before - after);
         }
-        let needed = usize::try_from(self.budget.debt() + SPARED).unwrap_or(1 << 30);
-        self.make_hole_of(LEAST_HOLE, needed.max(LEAST_HOLE))
+        result
     }
 
     /// The block behind the largest free one: if it came free as well, that would become larger.
@@ -261,9 +276,7 @@ impl Arena {
                     self.cut(block, units);
                     self.region.discard(first, discarded);
                 }
-                let discarded = discarded as u64;
-                self.budget.give(discarded);
-                self.holes.push(Hole { block, units, discarded });
+                self.holes.push(Hole { block, units, discarded: discarded as u64 });
                 return true;
             }
             if next == NIL {

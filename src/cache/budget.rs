@@ -81,6 +81,12 @@ impl Budget {
         self.used().saturating_sub(self.limit())
     }
 
+    /// Whether more than may be used would be, if instead of `before` bytes there were `after`.
+    #[must_use]
+    pub fn is_exceeded_by(&self, before: u64, after: u64) -> bool {
+        (self.used() + after).saturating_sub(before) > self.limit()
+    }
+
     const fn limit(&self) -> u64 {
         self.max.saturating_sub(self.reserve)
     }

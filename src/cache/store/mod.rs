@@ -41,6 +41,9 @@ const LEAST_ENTRY: u64 = 48;
 /// What a table may have more than its share of all entries, because hashes are not spread evenly.
 const UNEVEN: u64 = 2;
 
+/// Entries that `clear` frees itself.
+const CLEARED_AT_ONCE: u32 = 8192;
+
 /// One shard, and what can be used without its lock.
 #[derive(Debug)]
 #[repr(align(128))]
@@ -254,6 +257,11 @@ impl Store {
         for slot in &self.slots {
             let cleared = slot.lock.write().clear(self.ticker.now())?;
             self.len.fetch_sub(cleared, Relaxed);
+            // A small cache at once: its tables would add up where it is cleared again and again.
+            self.sweep_slot(
+                slot,
+                CLEARED_AT_ONCE / u32::try_from(self.settings.shards).unwrap_or(1),
+            );
         }
         Ok(())
     }

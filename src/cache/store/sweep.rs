@@ -28,7 +28,7 @@ impl Store {
         })
     }
 
-    fn sweep_slot(&self, slot: &Slot, mut steps: u32) -> bool {
+    pub(super) fn sweep_slot(&self, slot: &Slot, mut steps: u32) -> bool {
         let now = self.ticker.now();
         let mut found = Vec::with_capacity(SWEPT_AT_ONCE);
         loop {
