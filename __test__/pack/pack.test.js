@@ -158,8 +158,8 @@ describe('the installed package', () => {
     assert.deepEqual(unwanted, []);
   });
 
-  test('unpacks to less than 600 KB without its binary', () => {
-    assert.ok(main.unpackedSize < 600_000, `${main.unpackedSize} bytes`);
+  test('unpacks to less than 700 KB without its binary', () => {
+    assert.ok(main.unpackedSize < 700_000, `${main.unpackedSize} bytes`);
   });
 
   test('its platform package carries the binary, a README and nothing else', () => {
