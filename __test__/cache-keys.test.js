@@ -121,6 +121,29 @@ describe('keys of a Cache', () => {
     compareWithMap(keys, 40_000, 5);
   });
 
+  test('of which too many turn out to collide when the table grows are found', () => {
+    const cache = new Cache({ max: 1e6, policy: 'lru' });
+    const keys = [];
+    let filler = 0;
+    // Too few of each group at a time to be noticed, and many in all.
+    for (let group = 0; group < 20; group++) {
+      for (let i = 0; i < 10; i++) {
+        keys.push(`${hidden(i)}${group}`);
+        cache.set(keys.at(-1), keys.length);
+      }
+      for (let i = 0; i < 5000; i++) {
+        cache.set(filler, filler++);
+      }
+      assert.ok(keys.every((key, i) => cache.get(key) === i + 1));
+    }
+    for (let i = 0; i < filler; i++) {
+      assert.equal(cache.get(i), i);
+    }
+    assert.equal(cache.size, keys.length + filler);
+    assert.ok(keys.every((key) => cache.delete(key)));
+    assert.equal(cache.size, filler);
+  });
+
   test('that somebody makes collide are told apart, and others beside them', () => {
     const keys = colliding(1500);
     compareWithMap([...keys, ...Array.from({ length: 200 }, (_, i) => `text ${i}`)], 30_000, 9);

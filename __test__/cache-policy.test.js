@@ -217,6 +217,19 @@ describe('the policy of a Cache', () => {
     }
   });
 
+  test('is that of the bound that is reached, whatever the other one', () => {
+    const random = seeded(5);
+    // What is popular is another thing every 6,000 requests: a main queue that nobody cleans would be found out.
+    const phases = Array.from({ length: 60_000 }, (_, i) => 1e6 * Math.floor(i / 6000) + random.below(400));
+    for (const policy of ['sieve', 's3fifo']) {
+      const alone = misses(phases, { max: 300, policy });
+      const both = misses(phases, { max: 300, maxSize: 1e9, sizeOf: () => 3, policy });
+      assert.ok(within(both, alone, 0.012), `${policy}: ${both} for ${alone}`);
+      const bytes = misses(phases, { max: 1e6, maxSize: 900, sizeOf: () => 3, policy });
+      assert.ok(within(bytes, alone, 0.012), `${policy}: ${bytes} for ${alone}`);
+    }
+  });
+
   test('evicts no entry that is replaced, and counts each that makes room once', () => {
     for (const policy of ['lru', 'sieve', 's3fifo', 'auto']) {
       const told = [];

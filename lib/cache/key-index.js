@@ -192,32 +192,12 @@ class KeyIndex {
     this.#shift = 32 - Math.log2(size);
     this.#room = size * FULL;
     this.#clashes = 0;
-    for (let at = 0; at < old.length; at += 2) {
-      const slot = old[at];
-      if (slot !== 0) {
-        this.#place(slot, old[at + 1]);
-      }
-    }
-  }
-
-  /** Too many keys collide: some, or all, go to the map. */
-  #giveUp() {
     const { pairs } = this.#slots;
-    if (this.#longest > WHOLE) {
-      this.#longest = WHOLE;
-    } else {
-      this.#longest = -1;
-      this.#numbers = false;
-    }
-    const old = this.#cells;
-    const size = this.#mask + 1;
-    this.#cells = new Int32Array(2 * size);
-    this.#room = size * FULL;
-    this.#clashes = 0;
     for (let at = 0; at < old.length; at += 2) {
       const slot = old[at];
       if (slot !== 0) {
         const key = pairs[slot << 1];
+        // Asked each time: to place one may show that too many collide.
         if (this.#tabled(key)) {
           this.#place(slot, old[at + 1]);
         } else {
@@ -225,6 +205,17 @@ class KeyIndex {
         }
       }
     }
+  }
+
+  /** Too many keys collide: some, or all, go to the map. */
+  #giveUp() {
+    if (this.#longest > WHOLE) {
+      this.#longest = WHOLE;
+    } else {
+      this.#longest = -1;
+      this.#numbers = false;
+    }
+    this.#rebuild(this.#mask + 1);
   }
 }
 

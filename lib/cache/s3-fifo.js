@@ -26,9 +26,8 @@ const GHOST_SHARE = 0.9;
  */
 class S3Fifo {
   #slots;
-  /** What the small list may weigh before others than its own must go. */
+  /** What the small list may weigh while the cache fills for the first time; what comes then goes to the main one. */
   #smallLimit;
-  #mainLimit;
   /** What the small list weighs; the main one weighs the rest. */
   #small = 0;
   /** Made by the first eviction. @type {Ghost | undefined} */
@@ -43,7 +42,6 @@ class S3Fifo {
   constructor(slots, limit) {
     this.#slots = slots;
     this.#smallLimit = Math.floor(limit * SMALL_SHARE);
-    this.#mainLimit = limit - this.#smallLimit;
     slots.marks.fill(0);
   }
 
@@ -103,7 +101,8 @@ class S3Fifo {
       this.#ghostFor = slots.count;
       this.#ghost = new Ghost(Math.max(1, Math.floor(this.#ghostFor * GHOST_SHARE)));
     }
-    if (slots.totalWeight - this.#small <= this.#mainLimit) {
+    // A share of what is there, not of a bound: which of two bounds is reached depends on the entries.
+    if (this.#small >= Math.floor(slots.totalWeight * SMALL_SHARE)) {
       for (let slot = slots.oldest(SMALL); slot !== SMALL; slot = slots.oldest(SMALL)) {
         this.remove(slot);
         if ((slots.marks[slot] & USES) < PROMOTED) {

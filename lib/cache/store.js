@@ -346,11 +346,6 @@ class Store {
     return this.#slots.sizes === undefined ? null : this.#slots.sizes[slot];
   }
 
-  /** Nothing is done by a timer any more. */
-  stop() {
-    this.#expiry.stop();
-  }
-
   clear() {
     if (this.#onEvict !== undefined) {
       const { pairs } = this.#slots;
