@@ -214,6 +214,22 @@ describe('staleIfError', () => {
   });
 });
 
+describe('what may serve in need', () => {
+  test('is not removed before its end where uses begin its time anew', async () => {
+    const { cache, timers } = timed({ slidingTtl: true });
+    const load = counting();
+    const options = { staleIfError: 50 };
+    await cache.getOrLoad('a', load, options);
+    for (let i = 0; i < 60; i++) {
+      timers.advance(90);
+      assert.equal(cache.get('a'), 'a1', 'also after the timer has looked');
+    }
+    timers.advance(140);
+    load.next = fail('down');
+    assert.equal(await cache.getOrLoad('a', load, options), 'a1');
+  });
+});
+
 describe('timeout', () => {
   test('ends the wait, not the load, whose value the next one finds', async () => {
     const { cache, timers } = timed();

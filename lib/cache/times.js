@@ -91,9 +91,13 @@ class Times {
 
   /** An entry was used. @param {number} slot */
   renew(slot) {
-    if (this.#lives !== undefined && this.ends[slot] !== 0) {
+    const before = this.ends[slot];
+    if (this.#lives !== undefined && before !== 0) {
       const end = this.#settings.now() + this.#lives[slot];
       this.ends[slot] = this.#limits === undefined ? end : Math.min(end, this.#limits[slot]);
+      if (this.#keeps !== undefined && this.#keeps[slot] !== 0) {
+        this.#keeps[slot] += this.ends[slot] - before;
+      }
     }
   }
 
