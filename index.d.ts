@@ -1016,9 +1016,10 @@ export interface CacheSettings<K, V> {
   /**
    * Most milliseconds that an entry with a time lives: a greater `ttl` of the cache or of an entry is cut to it, and with
    * `slidingTtl` it is what an entry lives however often it is used, counted from its set. Entries without a time are
-   * not concerned. A number > 0, or `Infinity`. Together with `slidingTtl` it costs 8 bytes for every entry.
+   * not concerned. A number >= 0, or `Infinity`; both 0 and `Infinity` mean no bound. Together with `slidingTtl` it
+   * costs 8 bytes for every entry.
    *
-   * @default Infinity: no bound
+   * @default 0
    */
   maxTtl?: number | undefined;
 
@@ -1028,7 +1029,7 @@ export interface CacheSettings<K, V> {
    *
    * @default 0: none is
    */
-  ttlJitter?: number | undefined;
+  jitter?: number | undefined;
 
   /**
    * Which entry makes room; see {@link CachePolicy}.

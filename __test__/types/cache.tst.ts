@@ -137,7 +137,7 @@ test('a load has options that a set has not', () => {
 });
 
 test('times can slide, be capped and scattered', () => {
-  expect(Cache).type.toBeConstructableWith({ max: 5, ttl: 5, slidingTtl: true, maxTtl: 50, ttlJitter: 0.1 });
+  expect(Cache).type.toBeConstructableWith({ max: 5, ttl: 5, slidingTtl: true, maxTtl: 50, jitter: 0.1 });
   expect<CachePolicy>().type.toBe<'auto' | 'lru' | 's3fifo' | 'sieve'>();
 });
 
