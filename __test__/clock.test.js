@@ -5,8 +5,9 @@ const { performance } = require('node:perf_hooks');
 const { describe, test } = require('node:test');
 const { Cache } = require('..');
 const binding = require('../lib/binding.js');
-const { createCacheClass } = require('../lib/cache.js');
+const { createCacheClass } = require('../lib/cache/cache.js');
 const { createClock } = require('../lib/clock.js');
+const { unrefTimers } = require('../lib/timers.js');
 
 /**
  * A binding whose thread is the test, and an exact clock that moves by `step` with every read.
@@ -180,7 +181,7 @@ describe('the clock', () => {
 describe('the clock of the native thread', () => {
   test('goes on inside of one long synchronous loop, so that a cache expires in it', () => {
     const { now, engaged } = spied();
-    const cache = new (createCacheClass(now))({ max: 10 });
+    const cache = new (createCacheClass(unrefTimers(now)))({ max: 10 });
     // On a machine with more work than cores, 20 ms may pass without many reads.
     for (let tries = 0; tries < 20 && engaged() === 0; tries++) {
       const start = performance.now();
