@@ -1321,7 +1321,7 @@ export class Cache<K, V> {
    * from now on, and their memory comes back as that of expired ones does. What is being loaded with that tag is not stored.
    * Entries that get the tag later are not concerned.
    *
-   * @returns whether there was such an entry
+   * @returns whether an entry, or a load under way, had the tag
    * @throws {Error} `ERR_HEAPWISE_CACHE_CLOSED`
    * @throws {TypeError} `ERR_HEAPWISE_INVALID_ARG_TYPE`
    */
@@ -1348,7 +1348,7 @@ export class Cache<K, V> {
    */
   load(dump: CacheDump<K, V>): void;
 
-  /** Removes all entries. After this only `size`, `stats`, `dump` and iteration work, on no entries. */
+  /** Removes all entries. After this only `size` and `stats` work, on no entries. */
   close(): void;
 
   /** As `close`. */

@@ -230,6 +230,20 @@ describe('the policy of a Cache', () => {
     }
   });
 
+  test('does not lose its way among sizes that are fractions, or 0', () => {
+    const cache = new Cache({ max: 3, maxSize: 100, policy: 's3fifo' });
+    cache.set(0, 1, { size: 0.6 });
+    cache.set(1, 1, { size: 0.3 });
+    cache.delete(1);
+    cache.delete(0);
+    for (let i = 0; i < 50; i++) {
+      cache.set(`z${i}`, i, { size: i % 3 === 0 ? 0 : 0.1 });
+      assert.equal(cache.get(`z${i}`), i);
+      assert.equal(new Set(cache.keys()).size, cache.size);
+    }
+    assert.equal(cache.size, 3);
+  });
+
   test('evicts no entry that is replaced, and counts each that makes room once', () => {
     for (const policy of ['lru', 'sieve', 's3fifo', 'auto']) {
       const told = [];

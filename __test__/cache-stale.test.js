@@ -214,6 +214,21 @@ describe('staleIfError', () => {
   });
 });
 
+describe('Infinity', () => {
+  test('as a time for what is stale does not make up values for keys that never had one', async () => {
+    for (const name of ['staleWhileRevalidate', 'staleIfError']) {
+      const { cache, timers } = timed();
+      const options = { [name]: Infinity, tags: ['x'], timeout: Infinity };
+      assert.equal(await cache.getOrLoad('a', async () => 'v', options), 'v');
+      await assert.rejects(cache.getOrLoad('b', fail('down'), options), isError('down'));
+      timers.advance(1e9);
+      cache.invalidateTag('x');
+      assert.equal(await cache.getOrLoad('a', async () => 'new', options), 'new');
+      assert.equal(cache.stats().staleHits, 0);
+    }
+  });
+});
+
 describe('what may serve in need', () => {
   test('is not removed before its end where uses begin its time anew', async () => {
     const { cache, timers } = timed({ slidingTtl: true });
@@ -317,12 +332,50 @@ describe('signal', () => {
     assert.equal(await staying, 'value');
   });
 
+  test('that the load function itself aborts ends the wait', async () => {
+    const cache = new Cache({ max: 5 });
+    const controller = new AbortController();
+    const load = () => {
+      controller.abort(new Error('gone'));
+      return new Promise(() => {});
+    };
+    await assert.rejects(cache.getOrLoad('a', load, { signal: controller.signal }), isError('gone'));
+  });
+
+  test('is aborted for a load function that asks for it when nobody waits any more', async () => {
+    const cache = new Cache({ max: 5 });
+    const controller = new AbortController();
+    const { promise, resolve } = deferred();
+    const seen = deferred();
+    const load = async (_key, context) => {
+      await promise;
+      seen.resolve(context.signal.aborted);
+    };
+    const wait = cache.getOrLoad('a', load, { signal: controller.signal });
+    controller.abort(new Error('gone'));
+    await assert.rejects(wait, isError('gone'));
+    resolve();
+    assert.equal(await seen.promise, true);
+  });
+
   test('that is aborted after the load has ended does nothing', async () => {
     const cache = new Cache({ max: 5 });
     const controller = new AbortController();
     assert.equal(await cache.getOrLoad('a', async () => 1, { signal: controller.signal }), 1);
     controller.abort();
     assert.equal(cache.get('a'), 1);
+  });
+});
+
+describe('what is set while a load fails', () => {
+  test('is what those get who would take something stale, and does not count as stale', async () => {
+    const cache = new Cache({ max: 5 });
+    const { promise, reject } = deferred();
+    const answer = cache.getOrLoad('a', () => promise, { staleIfError: 10 });
+    cache.set('a', 'set');
+    reject(new Error('down'));
+    assert.equal(await answer, 'set');
+    assert.equal(cache.stats().staleHits, 0);
   });
 });
 
@@ -360,7 +413,39 @@ describe('negativeTtl', () => {
   });
 });
 
+describe('a load of nothing', () => {
+  test('takes the old value away, also where it could have served in need', async () => {
+    const { cache, timers } = timed();
+    const options = { negativeTtl: 0, staleIfError: 1000 };
+    await cache.getOrLoad('a', async () => 'old', options);
+    timers.advance(150);
+    assert.equal(await cache.getOrLoad('a', async () => null, options), null);
+    await assert.rejects(cache.getOrLoad('a', fail('down'), options), isError('down'));
+  });
+});
+
 describe('errorTtl', () => {
+  test('holds for loads in the background too, and ends with one that succeeds', async () => {
+    const { cache, timers } = timed();
+    const load = counting();
+    const options = { staleWhileRevalidate: 1e4, errorTtl: 500 };
+    await cache.getOrLoad('a', load, options);
+    timers.advance(150);
+    load.next = fail('down');
+    await cache.getOrLoad('a', load, options);
+    await nextTurn();
+    for (let i = 0; i < 5; i++) {
+      assert.equal(await cache.getOrLoad('a', load, options), 'a1');
+    }
+    assert.equal(load.calls, 2);
+    timers.advance(500);
+    await cache.getOrLoad('a', load, options);
+    await nextTurn();
+    assert.equal(await cache.getOrLoad('a', load, options), 'a3');
+    timers.advance(150);
+    assert.equal(await cache.getOrLoad('a', load), 'a4', 'the old failure is forgotten');
+  });
+
   test('has callers get the same error without a load, until it is over', async () => {
     const { cache, timers } = timed();
     const load = counting();

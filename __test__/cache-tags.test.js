@@ -87,6 +87,27 @@ describe('invalidateTag', () => {
     assert.equal(cache.has('a'), false);
   });
 
+  test('has those who come later load anew, not wait for what began before', async () => {
+    const cache = new Cache({ max: 100 });
+    const { promise, resolve } = deferred();
+    const before = cache.getOrLoad('a', () => promise, { tags: ['x'] });
+    cache.invalidateTag('x');
+    assert.equal(await cache.getOrLoad('a', () => 'new', { tags: ['x'] }), 'new');
+    resolve('old');
+    assert.equal(await before, 'old');
+    assert.equal(cache.get('a'), 'new');
+  });
+
+  test('of what is invalidated already finds nothing', () => {
+    const cache = new Cache({ max: 100 });
+    cache.set('a', 1, { tags: ['x'] });
+    assert.deepEqual([cache.invalidateTag('x'), cache.invalidateTag('x')], [true, false]);
+    cache.set('b', 1, { tags: ['x'] });
+    assert.equal(cache.has('a'), false);
+    assert.equal(cache.delete('a'), false);
+    assert.equal(cache.invalidateTag('x'), true);
+  });
+
   test('tells onEvict why, once for each entry', () => {
     const told = [];
     const cache = new Cache({ max: 2, onEvict: (...event) => told.push(event.join(' ')) });

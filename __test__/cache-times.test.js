@@ -123,6 +123,70 @@ describe('maxTtl', () => {
   });
 });
 
+describe('a clock', () => {
+  test('that throws does not lose or half store an entry', () => {
+    let broken = false;
+    let time = 5;
+    const cache = new Cache({
+      max: 3,
+      now() {
+        if (broken) {
+          throw new Error('no time');
+        }
+        return time;
+      },
+    });
+    cache.set('a', 1, { ttl: 10, tags: ['x'] });
+    broken = true;
+    for (let i = 0; i < 5; i++) {
+      assert.throws(() => cache.set(`b${i}`, 1, { ttl: 10, tags: ['y'] }), /no time/);
+    }
+    broken = false;
+    assert.equal(cache.size, 1);
+    assert.equal(cache.stats().evictions, 0);
+    assert.equal(cache.invalidateTag('y'), false);
+    assert.equal(cache.set('b0', 2), true);
+    assert.deepEqual([cache.get('a'), cache.get('b0')], [1, 2]);
+    time = 20;
+    assert.equal(cache.get('a'), undefined);
+  });
+
+  test('that comes to 0 just when an entry ends does not make it live for ever', () => {
+    let time = -50;
+    const cache = new Cache({ max: 3, ttl: 50, now: () => time });
+    cache.set('a', 1);
+    time = 1;
+    assert.equal(cache.get('a'), undefined);
+  });
+
+  test('of the user does not keep his cache alive', async () => {
+    const timers = manualTimers(() => 0.5);
+    const ManualCache = createCacheClass(timers);
+    const make = () => {
+      const owner = { time: 1 };
+      owner.cache = new ManualCache({ max: 5, ttl: 1e9, now: () => owner.time });
+      owner.cache.set('a', 1);
+      return new WeakRef(owner);
+    };
+    assert.ok(await collected([make()]));
+  });
+});
+
+describe('a dump of entries whose time slides', () => {
+  test('does not shorten them for good', () => {
+    const { now, advance } = manualClock();
+    const options = { max: 5, ttl: 100, slidingTtl: true, now };
+    const cache = new Cache(options);
+    cache.set('a', 1);
+    advance(99);
+    const other = new Cache(options);
+    other.load(cache.dump());
+    assert.equal(other.get('a'), 1);
+    advance(99);
+    assert.equal(other.get('a'), 1);
+  });
+});
+
 describe('maxTtl of 0 or Infinity', () => {
   test('bounds nothing', () => {
     for (const maxTtl of [0, Infinity]) {
@@ -228,6 +292,41 @@ describe('what is over', () => {
       cache.set('a', 1);
       cache[end]();
       assert.equal(timers.planned, 0, end);
+    }
+  });
+
+  test('though it was set while the timer looked, is removed as well', () => {
+    const { cache, timers } = timed({});
+    for (let i = 0; i < 30_000; i++) {
+      cache.set(i, i);
+    }
+    cache.set('first', 1, { ttl: 1000 });
+    timers.advance(1000);
+    // Its slot was passed already.
+    cache.set(5, 1, { ttl: 3000 });
+    timers.advance(5000);
+    assert.equal(cache.size, 29_999);
+    assert.equal(timers.planned, 0);
+  });
+
+  test('though onEvict set it in the timer, is removed as well, and nothing is left of a close there', () => {
+    for (const end of ['set', 'close', 'clear']) {
+      const timers = manualTimers(() => 0.5);
+      const ManualCache = createCacheClass(timers);
+      const cache = new ManualCache({
+        max: 10,
+        onEvict(key) {
+          if (key === 'short') {
+            cache[end]('again', 1, { ttl: 2000 });
+          }
+        },
+      });
+      cache.set('long', 1, { ttl: 3_600_000 });
+      cache.set('short', 1, { ttl: 1000 });
+      timers.advance(1000);
+      assert.equal(timers.planned, end === 'set' ? 1 : 0, end);
+      timers.advance(4000);
+      assert.equal(cache.size, end === 'set' ? 1 : 0);
     }
   });
 

@@ -320,6 +320,18 @@ describe('iteration over a Cache', () => {
     assert.equal(cache.stats().expirations, 2);
   });
 
+  test('is not what a cache does that its sizeOf has closed', () => {
+    const cache = new Cache({
+      maxSize: 10,
+      sizeOf() {
+        cache.close();
+        return 1;
+      },
+    });
+    assertCode(() => cache.set('a', 1), CLOSED, Error);
+    assert.equal(cache.size, 0);
+  });
+
   test('does not go on over a cache that is closed meanwhile', () => {
     const cache = filled({ max: 5 }, abc);
     const keys = cache.keys();

@@ -236,10 +236,18 @@ function createCacheClass(timers) {
       if (!Array.isArray(dump) || !Array.from(dump).every(isDumpEntry)) {
         throw error('ERR_HEAPWISE_INVALID_ARG_TYPE', 'dump', 'what dump() returned', dump);
       }
-      for (const [key, value, { ttl, size, tags }] of dump) {
-        this.#put(key, value, ttl, size ?? undefined, tagList(tags));
+      const store = this.#store;
+      try {
+        for (const [key, value, { ttl, size, tags }] of dump) {
+          this.#put(key, value, ttl, size ?? undefined, tagList(tags));
+          this.#loader.supersede(key);
+          if (ttl < this.#ttl) {
+            store.liveAnew(key, this.#ttl);
+          }
+        }
+      } finally {
+        store.notify();
       }
-      this.#store.notify();
     }
 
     close() {
@@ -271,8 +279,19 @@ function createCacheClass(timers) {
     #put(key, value, ttl, givenSize, tags) {
       // Before anything changes: a size that is refused leaves the old value in place.
       const size = this.#measure(key, value, givenSize);
+      // What measures may have closed it.
+      this.#assertOpen();
       const store = this.#store;
-      return store.put(key, value, ttl, size, 0, tags && store.hold(tags));
+      if (tags === undefined) {
+        return store.put(key, value, ttl, size, 0, undefined);
+      }
+      const held = store.hold(tags);
+      try {
+        return store.put(key, value, ttl, size, 0, held);
+      } catch (thrown) {
+        store.release(held);
+        throw thrown;
+      }
     }
 
     /**

@@ -16,60 +16,85 @@ const STEP = 10;
  */
 class Expiry {
   #timers;
-  #now;
   #target;
   /** @type {any} */
   #timer;
-  /** When the timer fires. */
-  #wakesAt = Infinity;
+  /** Ends before this one need another timer; while a look goes on, none does. */
+  #covered = Infinity;
+  /** The first end that was expected while a look goes on. */
+  #soonest = Infinity;
+  #looking = false;
+  /** Tells a look that it was stopped. */
+  #generation = 0;
 
   /**
    * @param {Pick<import('../resource-pool/resource-pool.js').PoolClock, 'setTimeout' | 'clearTimeout'>} timers
-   * @param {() => number} now the clock of the cache
-   * @param {{ removeSome(): number }} target looks at some of its entries; returns when the next is over (Infinity: none
-   *   is), or 0 when it has not looked at all of them
+   * @param {{ removeSome(): number, now(): number }} target has the clock, and looks at some of its entries: returns when
+   *   the next one is over (Infinity: none is), or 0 when it has not looked at all of them. Held weakly
    */
-  constructor(timers, now, target) {
+  constructor(timers, target) {
     this.#timers = timers;
-    this.#now = now;
     this.#target = new WeakRef(target);
   }
 
-  /** An entry ends then, or did. @param {number} end */
-  expect(end) {
-    if (end < this.#wakesAt) {
-      this.#plan(Math.max(PAUSE, end - this.#now()));
+  /**
+   * An entry is over then.
+   *
+   * @param {number} end
+   * @param {number} now
+   */
+  expect(end, now) {
+    if (this.#looking) {
+      this.#soonest = Math.min(this.#soonest, end);
+    } else if (end < this.#covered) {
+      this.#plan(Math.max(PAUSE, end - now));
+      // What an entry may be late: not to be woken for the next one that ends a moment before.
+      this.#covered = Math.max(end, now + PAUSE) - PAUSE;
     }
   }
 
   stop() {
+    this.#generation++;
     this.#timers.clearTimeout(this.#timer);
-    this.#wakesAt = Infinity;
+    this.#timer = undefined;
+    this.#rest();
+  }
+
+  #rest() {
+    this.#looking = false;
+    this.#covered = Infinity;
+    this.#soonest = Infinity;
   }
 
   /** @param {number} delay */
   #plan(delay) {
     this.#timers.clearTimeout(this.#timer);
-    const wait = Math.min(delay, LONGEST_TIMER);
-    // What an entry may be late: not to be woken for the next one that ends a moment before.
-    this.#wakesAt = this.#now() + delay - PAUSE;
-    this.#timer = this.#timers.setTimeout(() => this.#look(), wait);
+    this.#timer = this.#timers.setTimeout(() => this.#look(), Math.min(delay, LONGEST_TIMER));
   }
 
   #look() {
     this.#timer = undefined;
-    this.#wakesAt = Infinity;
     const target = this.#target.deref();
     if (target === undefined) {
       return;
     }
+    const generation = this.#generation;
+    this.#looking = true;
     let next = 0;
     try {
       next = target.removeSome();
     } finally {
-      // Also when onEvict threw: the others are still to be removed.
-      if (next !== Infinity) {
-        this.#plan(next === 0 ? STEP : Math.max(PAUSE, next - this.#now()));
+      // Also when onEvict threw: the others are still to be removed. Not if it has cleared or closed the cache.
+      if (generation === this.#generation) {
+        if (next === 0) {
+          this.#plan(STEP);
+        } else {
+          const end = Math.min(next, this.#soonest);
+          this.#rest();
+          if (end !== Infinity) {
+            this.expect(end, target.now());
+          }
+        }
       }
     }
   }

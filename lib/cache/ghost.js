@@ -64,8 +64,8 @@ class Ghost {
   /** @param {number} at a cell with that hash, perhaps long over */
   #takeFrom(at) {
     const found = ((this.#time - this.#cells[at]) & TIMES) <= this.#life;
-    // It has the look of an empty one then, as old as can be.
-    this.#cells[at] = (this.#time + 1) & TIMES;
+    // It has the look of an empty one then.
+    this.#cells[at] = (this.#time - (TIMES >> 1)) & TIMES;
     return found;
   }
 }

@@ -112,6 +112,11 @@ class KeyIndex {
     }
     if (this.#room <= 0) {
       this.#rebuild(2 * (this.#mask + 1));
+      // The growth may have shown that too many keys collide.
+      if (!this.#tabled(key)) {
+        this.#map.add(key, slot);
+        return;
+      }
     }
     this.#place(slot, hash);
     if (--this.#untilNextWindow === 0) {

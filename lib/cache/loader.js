@@ -24,10 +24,22 @@ class Load {
   /** Made when the load function asks for its signal. @type {AbortController | undefined} */
   controller = undefined;
 
-  /** @param {number} since */
-  constructor(since) {
+  /** Nobody waits any more, and nobody will. */
+  abandoned = false;
+
+  /**
+   * @param {number} since
+   * @param {import('./tags.js').Tagged | undefined} tags
+   */
+  constructor(since, tags) {
     this.since = since;
+    this.tags = tags;
   }
+}
+
+/** Whether what is being loaded was invalidated meanwhile. @param {Load<any>} load */
+function isOutdated({ tags }) {
+  return tags !== undefined && isInvalidated(tags);
 }
 
 /** What a load function gets besides the key. The signal is made when it is asked for: most do not. */
@@ -41,7 +53,12 @@ class LoadContext {
 
   /** Aborted when nobody waits for the value any more. */
   get signal() {
-    return (this.#load.controller ??= new AbortController()).signal;
+    const load = this.#load;
+    load.controller ??= new AbortController();
+    if (load.abandoned) {
+      load.controller.abort();
+    }
+    return load.controller.signal;
   }
 }
 
@@ -108,7 +125,7 @@ class Loader {
       }
       return Promise.resolve(value);
     }
-    const staleFor = options.staleWhileRevalidate > 0 ? store.staleFor(key) : Infinity;
+    const staleFor = options.staleWhileRevalidate > 0 ? store.staleFor(key) : NaN;
     if (staleFor <= options.staleWhileRevalidate) {
       store.counters[STALE_HITS]++;
       const value = store.stale(key);
@@ -116,16 +133,14 @@ class Loader {
       return Promise.resolve(value);
     }
     store.missed();
-    const failure = this.#failures.get(key);
+    const failure = this.#failureOf(key);
     if (failure !== undefined) {
-      if (failure.until > this.#now()) {
-        return this.#wait(key, Promise.reject(failure.reason), options);
-      }
-      this.#failures.delete(key);
+      return this.#wait(key, Promise.reject(failure.reason), options);
     }
     // No promise yet means that the load function itself asks for its own key, at once: that would never end.
     const underWay = this.#loads.get(key);
-    const joined = underWay?.promise === undefined ? this.#begin(key, load, options) : underWay;
+    const joined =
+      underWay?.promise === undefined || isOutdated(underWay) ? this.#begin(key, load, options) : underWay;
     return this.#wait(key, /** @type {Promise<V>} */ (joined.promise), options, joined);
   }
 
@@ -151,11 +166,21 @@ class Loader {
    * @param {LoadOptions} options
    */
   #refresh(key, load, options) {
-    if (!this.#loads.has(key)) {
+    if (!this.#loads.has(key) && this.#failureOf(key) === undefined) {
       const begun = this.#begin(key, load, options);
       begun.waiting = Infinity;
       begun.promise?.catch(() => {});
     }
+  }
+
+  /** What the last load of a key has failed with, if nobody is to try again yet. @param {K} key */
+  #failureOf(key) {
+    const failure = this.#failures.get(key);
+    if (failure !== undefined && failure.until <= this.#now()) {
+      this.#failures.delete(key);
+      return undefined;
+    }
+    return failure;
   }
 
   /**
@@ -166,7 +191,8 @@ class Loader {
   #begin(key, load, options) {
     this.#store.counters[LOADS]++;
     /** @type {Load<V>} */
-    const begun = new Load(this.#now());
+    // Tags are held now: what is invalidated while the value is loaded concerns it.
+    const begun = new Load(this.#now(), options.tags && this.#store.hold(options.tags));
     this.#loads.set(key, begun);
     begun.promise = this.#run(key, load, options, begun);
     return begun;
@@ -179,14 +205,16 @@ class Loader {
    * @param {Load<V>} own
    */
   async #run(key, load, options, own) {
-    // Now: what is invalidated while the value is loaded concerns it.
-    const tags = options.tags && this.#store.hold(options.tags);
+    const { tags } = own;
     let value;
     try {
       value = await load(key, new LoadContext(own));
       // Not if the key was set or deleted meanwhile, or the cache cleared: that is newer than what was loaded.
+      const size = this.#loads.get(key) === own ? this.#measure(key, value, options.size) : 0;
+      // What measures may have used the cache as well.
       if (this.#end(key, own)) {
-        this.#keep(key, value, options, tags, this.#now() - own.since);
+        this.#failures.delete(key);
+        this.#keep(key, value, size, options, tags, this.#now() - own.since);
       } else if (tags !== undefined) {
         this.#store.release(tags);
       }
@@ -207,17 +235,22 @@ class Loader {
   /**
    * @param {K} key
    * @param {V} value
+   * @param {number} size
    * @param {LoadOptions} options
    * @param {import('./tags.js').Tagged | undefined} tags
    * @param {number} cost milliseconds that it took to load
    */
-  #keep(key, value, options, tags, cost) {
+  #keep(key, value, size, options, tags, cost) {
     const negative = (value === undefined || value === null) && options.negativeTtl !== undefined;
     const ttl = negative ? /** @type {number} */ (options.negativeTtl) : options.ttl;
-    const size = this.#measure(key, value, options.size);
-    if ((negative && ttl === 0) || (tags !== undefined && isInvalidated(tags))) {
+    const outdated = tags !== undefined && isInvalidated(tags);
+    if ((negative && ttl === 0) || outdated) {
       if (tags !== undefined) {
         this.#store.release(tags);
+      }
+      if (!outdated) {
+        // What was there before is not so any more.
+        this.#store.delete(key);
       }
       return;
     }
@@ -261,7 +294,12 @@ class Loader {
    */
   #wait(key, promise, options, load) {
     const { signal, staleIfError, timeout } = options;
-    const answer = staleIfError > 0 ? promise.catch((reason) => this.#inNeed(key, options, reason)) : promise;
+    // Nobody is served something stale who has gone.
+    let gone = false;
+    const answer =
+      staleIfError > 0
+        ? promise.catch((reason) => (gone ? Promise.reject(reason) : this.#inNeed(key, options, reason)))
+        : promise;
     if (load === undefined || (signal === undefined && timeout === Infinity)) {
       if (load !== undefined) {
         load.waiting = Infinity;
@@ -273,6 +311,7 @@ class Loader {
       /** @type {any} */
       let timer;
       const onAbort = () => {
+        gone = true;
         this.#timers.clearTimeout(timer);
         reject(/** @type {AbortSignal} */ (signal).reason);
         this.#leave(key, load);
@@ -282,12 +321,18 @@ class Loader {
         signal?.removeEventListener('abort', onAbort);
       };
       answer.then(resolve, reject).finally(settle);
+      if (signal?.aborted) {
+        // By the load function itself.
+        onAbort();
+        return;
+      }
       signal?.addEventListener('abort', onAbort, { once: true });
       if (timeout !== Infinity) {
         timer = this.#timers.setTimeout(() => {
           signal?.removeEventListener('abort', onAbort);
           // The load goes on: those who come next find its value.
           load.waiting = Infinity;
+          gone = true;
           const late = error('ERR_HEAPWISE_CACHE_LOAD_TIMEOUT', timeout);
           try {
             resolve(this.#inNeed(key, options, late));
@@ -308,6 +353,11 @@ class Loader {
    * @returns {V}
    */
   #inNeed(key, { staleIfError }, reason) {
+    const slot = staleIfError > 0 ? this.#store.live(key) : 0;
+    if (slot !== 0) {
+      // It was set meanwhile.
+      return this.#store.value(slot);
+    }
     if (staleIfError > 0 && this.#store.staleFor(key) <= staleIfError) {
       this.#store.counters[STALE_HITS]++;
       return this.#store.stale(key);
@@ -324,6 +374,7 @@ class Loader {
   #leave(key, load) {
     if (--load.waiting === 0) {
       this.#end(key, load);
+      load.abandoned = true;
       load.controller?.abort();
     }
   }

@@ -1,7 +1,7 @@
 'use strict';
 
 const { error } = require('../errors.js');
-const { LONGEST_TIMER } = require('../timers.js');
+const { timeout } = require('../resource-pool/options.js');
 const validate = require('../validate.js');
 const { POLICIES } = require('./policy.js');
 const { checkedSize, sizeOf } = require('./size-of.js');
@@ -107,12 +107,7 @@ function loadOptions(options, ttl) {
     staleWhileRevalidate: validate.number(given.staleWhileRevalidate, 'staleWhileRevalidate', DURATION),
     staleIfError: validate.number(given.staleIfError, 'staleIfError', DURATION),
     earlyRefresh: validate.number(given.earlyRefresh, 'earlyRefresh', { default: 0, min: 0 }),
-    timeout: validate.number(given.timeout, 'timeout', {
-      default: Infinity,
-      above: 0,
-      max: LONGEST_TIMER,
-      infinite: true,
-    }),
+    timeout: timeout(given.timeout, 'timeout', Infinity),
     signal,
   };
 }

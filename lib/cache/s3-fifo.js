@@ -84,7 +84,8 @@ class S3Fifo {
     const slots = this.#slots;
     slots.unlink(slot);
     if ((slots.marks[slot] & IN_SMALL) !== 0) {
-      this.#small -= slots.weight(slot);
+      // Empty is 0, whatever the rounding of fractions has added up to.
+      this.#small = slots.oldest(SMALL) === SMALL ? 0 : this.#small - slots.weight(slot);
     }
   }
 
@@ -102,7 +103,8 @@ class S3Fifo {
       this.#ghost = new Ghost(Math.max(1, Math.floor(this.#ghostFor * GHOST_SHARE)));
     }
     // A share of what is there, not of a bound: which of two bounds is reached depends on the entries.
-    if (this.#small >= Math.floor(slots.totalWeight * SMALL_SHARE)) {
+    const smallIsFull = this.#small >= Math.floor(slots.totalWeight * SMALL_SHARE);
+    if (smallIsFull || slots.oldest(MAIN) === MAIN) {
       for (let slot = slots.oldest(SMALL); slot !== SMALL; slot = slots.oldest(SMALL)) {
         this.remove(slot);
         if ((slots.marks[slot] & USES) < PROMOTED) {

@@ -39,6 +39,10 @@ const REMOVED_AT_ONCE = 1024;
 class Store {
   counters = new Float64Array(COUNTERS);
   #settings;
+  #clock;
+  /** While a put goes on, its time: a clock that throws in the middle would leave it half done. */
+  #heldTime = 0;
+  #holdsTime = false;
   #onEvict;
   /** @type {Slots} */
   #slots;
@@ -76,14 +80,20 @@ class Store {
    * @param {import('../resource-pool/resource-pool.js').PoolClock} timers
    */
   constructor(settings, timers) {
-    const { max, maxSize, policy, onEvict, now } = settings;
-    this.#settings = { ...settings, random: timers.random };
+    const { max, maxSize, policy, onEvict } = settings;
+    this.#settings = { ...settings, now: () => this.now(), random: timers.random };
+    this.#clock = settings.now;
     this.#onEvict = onEvict;
     this.#slots = new Slots(max, maxSize !== Infinity);
     this.#index = new KeyIndex(this.#slots);
     this.#policy = policyOf(policy, this.#slots, this.#limit());
     this.#changes = policy === 'auto';
-    this.#expiry = new Expiry(timers, now, this);
+    this.#expiry = new Expiry(timers, this);
+  }
+
+  /** The time on the clock of the cache. */
+  now() {
+    return this.#holdsTime ? this.#heldTime : this.#clock();
   }
 
   /** Entries, those included whose time is over. */
@@ -139,7 +149,7 @@ class Store {
     this.counters[MISSES]++;
     const hash = this.#index.lastHash;
     if (Curve.watches(hash)) {
-      this.#curve.miss(hash, this.#settings.now);
+      this.#curve.miss(hash, this.#clock);
     }
   }
 
@@ -166,16 +176,16 @@ class Store {
    * For how long an entry has been over that is kept to serve in need.
    *
    * @param {K} key
-   * @returns {number} milliseconds; Infinity if there is none
+   * @returns {number} milliseconds; NaN if there is none
    */
   staleFor(key) {
     const { times } = this.#slots;
     const slot = this.#index.find(key);
     if (slot === 0 || times === undefined || this.#tags?.isInvalid(slot)) {
-      return Infinity;
+      return NaN;
     }
     const end = times.ends[slot];
-    return end === 0 ? Infinity : this.#settings.now() - end;
+    return end === 0 ? NaN : this.now() - end;
   }
 
   /** The value of such an entry. @param {K} key @returns {V} */
@@ -186,6 +196,16 @@ class Store {
   /** @param {number} slot @returns {V} */
   value(slot) {
     return this.#slots.pairs[(slot << 1) | 1];
+  }
+
+  /**
+   * Each use of an entry that came with the rest of its time lets it live so long from then on, where uses do.
+   *
+   * @param {K} key
+   * @param {number} life milliseconds
+   */
+  liveAnew(key, life) {
+    this.#slots.times?.liveAnew(this.#index.find(key), life);
   }
 
   /**
@@ -219,6 +239,28 @@ class Store {
    * @returns {boolean} false if it can never fit
    */
   put(key, value, ttl, size, keep, tags) {
+    if (this.#slots.times === undefined && (ttl === 0 || ttl === Infinity)) {
+      return this.#put(key, value, 0, size, keep, tags);
+    }
+    // The clock may throw: nothing is changed yet.
+    this.#heldTime = this.#clock();
+    this.#holdsTime = true;
+    try {
+      return this.#put(key, value, ttl, size, keep, tags);
+    } finally {
+      this.#holdsTime = false;
+    }
+  }
+
+  /**
+   * @param {K} key
+   * @param {V} value
+   * @param {number} ttl
+   * @param {number} size
+   * @param {number} keep
+   * @param {import('./tags.js').Tagged | undefined} tags
+   */
+  #put(key, value, ttl, size, keep, tags) {
     this.counters[SETS]++;
     if (this.#slots.times !== undefined) {
       this.#sweep();
@@ -406,7 +448,7 @@ class Store {
     const slots = this.#slots;
     if (ttl > 0 && ttl !== Infinity) {
       slots.times ??= new Times(slots.capacity, this.#settings);
-      this.#expiry.expect(slots.times.begin(slot, ttl, keep));
+      this.#expiry.expect(slots.times.begin(slot, ttl, keep), this.now());
     } else if (slots.times !== undefined) {
       slots.times.clear(slot);
     }
@@ -432,7 +474,7 @@ class Store {
   /** Whether one that is over need not be kept. @param {number} slot */
   #isGone(slot) {
     const gone = this.#slots.times?.goneAt(slot) ?? 0;
-    return (gone !== 0 && gone <= this.#settings.now()) || (this.#tags?.isInvalid(slot) ?? false);
+    return (gone !== 0 && gone <= this.now()) || (this.#tags?.isInvalid(slot) ?? false);
   }
 
   /**
@@ -442,7 +484,7 @@ class Store {
    */
   removeSome() {
     const slots = this.#slots;
-    const now = this.#settings.now();
+    const now = this.now();
     const end = Math.min(slots.used, this.#lookedTo + LOOKED_AT);
     if (this.#lookedTo === 0) {
       this.#tags?.beginLook();
@@ -500,7 +542,8 @@ class Store {
   invalidate(tag) {
     const found = this.#tags?.invalidate(tag) ?? false;
     if (found) {
-      this.#expiry.expect(this.#settings.now());
+      const now = this.now();
+      this.#expiry.expect(now, now);
     }
     return found;
   }

@@ -52,7 +52,7 @@ class Tags {
   /** Those of a value that is not stored, or not any more. @param {Tagged} tagged */
   release({ tags }) {
     for (const tag of tags) {
-      // After a clear there may be another one of that name.
+      // There may be another one of that name.
       if (--tag.uses === 0 && this.#byName.get(tag.name) === tag) {
         this.#byName.delete(tag.name);
       }
@@ -86,6 +86,8 @@ class Tags {
       return false;
     }
     tag.invalidatedAt = ++this.#epoch;
+    // What gets the tag from now on has another one of that name.
+    this.#byName.delete(name);
     return true;
   }
 

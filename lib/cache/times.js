@@ -50,8 +50,11 @@ class Times {
     const time = now();
     const capped = ttl < maxTtl ? ttl : maxTtl;
     const life = jitter === 0 ? capped : capped * (1 - jitter * random());
-    const end = time + life;
+    const end = some(time + life);
     this.ends[slot] = end;
+    if (this.#costs !== undefined) {
+      this.#costs[slot] = 0;
+    }
     if (this.#lives !== undefined) {
       this.#lives[slot] = life;
       if (this.#limits !== undefined) {
@@ -77,6 +80,18 @@ class Times {
     }
   }
 
+  /**
+   * How long each use lets an entry live from then on, if not as long as it did at first.
+   *
+   * @param {number} slot
+   * @param {number} life milliseconds
+   */
+  liveAnew(slot, life) {
+    if (this.#lives !== undefined) {
+      this.#lives[slot] = life;
+    }
+  }
+
   /** @param {number} slot */
   isOver(slot) {
     const end = this.ends[slot];
@@ -94,7 +109,7 @@ class Times {
     const before = this.ends[slot];
     if (this.#lives !== undefined && before !== 0) {
       const end = this.#settings.now() + this.#lives[slot];
-      this.ends[slot] = this.#limits === undefined ? end : Math.min(end, this.#limits[slot]);
+      this.ends[slot] = some(this.#limits === undefined ? end : Math.min(end, this.#limits[slot]));
       if (this.#keeps !== undefined && this.#keeps[slot] !== 0) {
         this.#keeps[slot] += this.ends[slot] - before;
       }
@@ -123,6 +138,11 @@ class Times {
     this.#keeps = this.#keeps && grown(this.#keeps, new Float64Array(capacity));
     this.#costs = this.#costs && grown(this.#costs, new Float32Array(capacity));
   }
+}
+
+/** A time that is not 0, which would be never. @param {number} end */
+function some(end) {
+  return end === 0 ? Number.MIN_VALUE : end;
 }
 
 module.exports = { Times };
