@@ -1432,7 +1432,8 @@ export interface SharedCacheOptions<T = any> {
   policy?: 'auto' | 'lru' | 's3fifo' | 'sieve' | undefined;
 
   /**
-   * Parts with a lock and an order of their own. A power of two, 1 to 256. With 1, `lru` is exact; with more, each
+   * Parts with a lock and an order of their own. A power of two, 1 to 256; above 2, no more than one for each 3 MiB of
+   * `maxBytes`. With 1, `lru` is exact; with more, each
    * evicts its own entries, which differs from the exact order by chance only.
    *
    * @default one for each 4 MiB of `maxBytes` and each 1,024 entries of `max`, 64 at most

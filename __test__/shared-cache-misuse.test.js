@@ -231,4 +231,25 @@ describe('what a shared cache is given', () => {
       assertCode(call, 'ERR_HEAPWISE_CACHE_CLOSED', Error, call);
     }
   });
+
+  it('a codec that closes the cache has not stored the value', () => {
+    const cache = new SharedCache({
+      maxBytes,
+      codec: {
+        encode() {
+          cache.close();
+          return 'text';
+        },
+        decode: String,
+      },
+    });
+    assertCode(() => cache.set('key', {}), 'ERR_HEAPWISE_CACHE_CLOSED', Error);
+  });
+
+  it('more shards than the budget has room for the tables of are refused', () => {
+    assertCode(() => new SharedCache({ maxBytes: 1 << 20, shards: 4 }), VALUE, RangeError);
+    new SharedCache({ maxBytes: 1 << 20, shards: 2 }).close();
+    assertCode(() => new SharedCache({ maxBytes: 64 << 20, shards: 32 }), VALUE, RangeError);
+    new SharedCache({ maxBytes: 64 << 20, shards: 16 }).close();
+  });
 });

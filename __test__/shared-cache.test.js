@@ -251,6 +251,17 @@ describe('a shared cache', () => {
     assert.ok(cache.size > 10_000);
   });
 
+  it('of few large entries gives its memory back when it is cleared', async (t) => {
+    const cache = open(t, { maxBytes: 256 << 20 });
+    const value = Buffer.alloc(1 << 20, 1);
+    for (let i = 0; i < 100; i++) {
+      cache.set(`key ${i}`, value);
+    }
+    assert.ok(cache.stats().bytes > 100e6);
+    cache.clear();
+    await until(() => cache.stats().bytes < 8e6);
+  });
+
   it('is the same one for all who open its name, until the last has closed it', (t) => {
     const first = open(t, { name: 'shared' });
     const second = open(t, { name: 'shared' });
@@ -335,5 +346,24 @@ describe('a process', () => {
       );
     `);
     assert.deepEqual([code, stderr], [0, '']);
+  });
+});
+
+describe('a SharedCache in a new process', () => {
+  it('removes what is over though nothing was ever cleared or closed', async () => {
+    const { code, stdout, stderr } = await runScript(`
+      const { SharedCache } = require('heapwise');
+      const cache = new SharedCache({ maxBytes: 1 << 20 });
+      cache.set('a', 'b', { ttl: 20 });
+      let looks = 0;
+      const timer = setInterval(() => {
+        if (cache.size === 0 || ++looks === 400) {
+          console.log(cache.size, cache.stats().expirations);
+          clearInterval(timer);
+        }
+      }, 25);
+    `);
+    assert.equal(code, 0, stderr);
+    assert.equal(stdout.trim(), '0 1');
   });
 });

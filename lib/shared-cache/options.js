@@ -18,6 +18,8 @@ const OPTIONS = /** @type {const} */ ([
 ]);
 const POLICIES = /** @type {const} */ (['auto', 'lru', 's3fifo', 'sieve']);
 const MOST_SHARDS = 256;
+/** Bytes of the budget for each shard, from the third on: its tables must fit what the budget sets aside for tables. */
+const BYTES_PER_SHARD = 3 << 20;
 /** Entries below which the queues of S3-FIFO are too short to tell what is popular, and `auto` is LRU. */
 const TINY = 1000;
 
@@ -33,18 +35,19 @@ function settingsOf(options, [least, most]) {
   const max = validate.number(given.max, 'max', { default: Infinity, min: 1, integer: true, infinite: true });
   const policy = validate.oneOf(given.policy, 'policy', POLICIES);
   const codec = codecOf(given.codec);
+  const maxBytes = validate.number(given.maxBytes, 'maxBytes', { min: least, max: most, integer: true });
   return {
     codec,
     settings: {
       name: nameOf(given.name),
-      maxBytes: validate.number(given.maxBytes, 'maxBytes', { min: least, max: most, integer: true }),
+      maxBytes,
       max: unlimited(max),
       ttl: unlimited(validate.number(given.ttl, 'ttl', time)),
       maxTtl: unlimited(validate.number(given.maxTtl, 'maxTtl', time)),
       jitter: validate.number(given.jitter, 'jitter', { default: 0, min: 0, max: 1 }),
       sliding: validate.boolean(given.slidingTtl, 'slidingTtl', false),
       policy: policy === 'auto' ? automatic(max) : policy,
-      shards: shardsOf(given.shards),
+      shards: shardsOf(given.shards, maxBytes),
       codec: codec.name,
     },
   };
@@ -60,14 +63,21 @@ function unlimited(number) {
   return number === Infinity ? 0 : Math.ceil(number);
 }
 
-/** @param {unknown} shards */
-function shardsOf(shards) {
+/**
+ * @param {unknown} shards
+ * @param {number} maxBytes
+ */
+function shardsOf(shards, maxBytes) {
   if (shards === undefined) {
     return undefined;
   }
   const number = validate.number(shards, 'shards', { min: 1, max: MOST_SHARDS, integer: true });
   if ((number & (number - 1)) !== 0) {
     throw error('ERR_HEAPWISE_INVALID_ARG_VALUE', 'shards', 'a power of two', shards);
+  }
+  const most = Math.max(2, Math.floor(maxBytes / BYTES_PER_SHARD));
+  if (number > most) {
+    throw error('ERR_HEAPWISE_INVALID_ARG_VALUE', 'shards', `<= ${most} for this "maxBytes"`, shards);
   }
   return number;
 }

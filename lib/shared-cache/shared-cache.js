@@ -274,12 +274,13 @@ function createSharedCacheClass({ binding }) {
      * @param {number | undefined} ttl
      */
     #setOther(key, value, ttl) {
-      const native = this.#native;
       const kind = ArrayBuffer.isView(value) ? kindOf(/** @type {NodeJS.TypedArray} */ (value)) : undefined;
       if (kind !== undefined) {
-        return native.setBytes(key, /** @type {ArrayBufferView} */ (value), kind, ttl);
+        return this.#native.setBytes(key, /** @type {ArrayBufferView} */ (value), kind, ttl);
       }
       const stored = encoded(this.#codec, value);
+      // Not before: a codec may have closed the cache.
+      const native = this.#native;
       return typeof stored === 'string'
         ? native.setEncoded(key, stored, ttl)
         : native.setBytes(key, stored, BUFFER + ENCODED, ttl);

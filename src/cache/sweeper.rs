@@ -63,19 +63,20 @@ pub fn let_go(store: Arc<Store>) {
 }
 
 fn run(signal: &Signal) {
-    let mut pause = None;
     loop {
-        let stop = signal.wait(pause) == Wake::Stop;
-        ASLEEP.store(false, SeqCst);
-        drop(std::mem::take(&mut *CLOSED.lock()));
-        if stop {
-            return;
-        }
-        pause = look(signal);
+        let mut pause = look(signal);
         if pause.is_none() {
             ASLEEP.store(true, SeqCst);
             // Somebody may have looked at that just before.
             pause = look(signal);
+        }
+        let stop = signal.wait(pause) == Wake::Stop;
+        ASLEEP.store(false, SeqCst);
+        // Not while the list is locked: to free gigabytes takes long, and others close theirs.
+        let closed = std::mem::take(&mut *CLOSED.lock());
+        drop(closed);
+        if stop {
+            return;
         }
     }
 }

@@ -102,25 +102,25 @@ pub unsafe extern "C" fn get_into(
                     load(scratch, found);
                     Err(found.kind())
                 }
-                _ if found.len() > room => Ok(answer::TOO_SMALL),
+                _ if found.len() > room => Ok(f64::from(answer::TOO_SMALL)),
                 _ => {
                     if let Some(target) = ptr::NonNull::new(target) {
                         // SAFETY: a view of at least so many bytes, which no JavaScript runs to detach meanwhile.
                         unsafe { found.copy_to(target) };
                     }
-                    Ok(i32::try_from(found.len()).unwrap_or(answer::TOO_SMALL))
+                    Ok(found.len() as f64)
                 }
             })?;
             let length = copied.unwrap_or_else(|kind| {
                 let length = to_utf8(kind, scratch);
                 if length > room {
-                    return answer::TOO_SMALL;
+                    return f64::from(answer::TOO_SMALL);
                 }
                 // SAFETY: a view of at least so many bytes.
                 unsafe { target.copy_from_nonoverlapping(scratch.value.as_ptr(), length) };
-                i32::try_from(length).unwrap_or(answer::TOO_SMALL)
+                length as f64
             });
-            Some(call::integer(env, length))
+            Some(call::number(env, length))
         })
     };
     // SAFETY: called by Node.
@@ -301,9 +301,13 @@ fn with_key<const N: usize>(
     let mut read = std::mem::take(&mut scratch.key);
     let key = match read_key(call.env, *key, &mut read, &mut scratch.units) {
         Key::InScratch => Some(read.as_slice()),
-        // SAFETY: the memory of a view, which no JavaScript runs to change meanwhile.
-        Key::View(address, length) => Some(unsafe { bytes(address, length) }),
-        Key::Bad => None,
+        // Copied, because another thread may write to it where it is shared: what is hashed must be what is stored.
+        Key::View(address, length) if length <= LONGEST_KEY => {
+            // SAFETY: the memory of a view, which no JavaScript of this thread runs to detach meanwhile.
+            read.extend_from_slice(unsafe { bytes(address, length) });
+            Some(read.as_slice())
+        }
+        Key::View(..) | Key::Bad => None,
     };
     let result = key.filter(|key| !key.is_empty() && key.len() <= LONGEST_KEY).map_or_else(
         || call::integer(call.env, answer::BAD_KEY),

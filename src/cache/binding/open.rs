@@ -167,5 +167,9 @@ fn check(status: sys::napi_status) -> napi::Result<()> {
 
 unsafe extern "C" fn finalize(_env: sys::napi_env, data: *mut c_void, _hint: *mut c_void) {
     // SAFETY: what `into_raw` gave for this function; Node finalizes it once, on the thread of its environment.
-    drop(unsafe { Rc::from_raw(data.cast::<Handle>().cast_const()) });
+    let handle = unsafe { Rc::from_raw(data.cast::<Handle>().cast_const()) };
+    if Rc::strong_count(&handle) == 1 {
+        // The last function of a cache that was forgotten: what its environment holds for it is let go of.
+        handle.close();
+    }
 }

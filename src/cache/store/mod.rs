@@ -11,8 +11,9 @@ use std::{
     ptr::NonNull,
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
     },
+    thread,
 };
 
 use parking_lot::{Mutex, RwLock};
@@ -69,6 +70,8 @@ pub struct Store {
     drawn: AtomicUsize,  // how often it was asked
     users: AtomicUsize,  // who have opened it and not closed it
     teller: AtomicUsize, // who tells V8 how large this is; 0 is nobody
+    /// Whether memory was freed that the system is to have back.
+    untrimmed: AtomicBool,
 }
 
 /// Why a value was not stored. The old one is still there.
@@ -155,6 +158,7 @@ impl Store {
             drawn: AtomicUsize::new(0),
             users: AtomicUsize::new(0),
             teller: AtomicUsize::new(0),
+            untrimmed: AtomicBool::new(false),
         })
     }
 
@@ -210,7 +214,9 @@ impl Store {
     pub fn set(&self, key: &[u8], kind: u8, value: &[u8], ttl: Option<u64>) -> Result<(), Refusal> {
         let head = Head { key, kind, timing: self.timing(ttl) };
         let size = head.size_with(value.len());
-        if key.len() > LONGEST_KEY || size as u64 > self.largest() {
+        // The header of an entry has 32 bits for the length of its value.
+        let fits = u32::try_from(value.len()).is_ok() && size as u64 <= self.largest();
+        if key.len() > LONGEST_KEY || !fits {
             return Err(Refusal::TooLarge);
         }
         // Not afterwards: it might evict what has just been set.
@@ -263,6 +269,8 @@ impl Store {
                 CLEARED_AT_ONCE / u32::try_from(self.settings.shards).unwrap_or(1),
             );
         }
+        // By the thread: to give gigabytes back takes longer than an operation may.
+        self.untrimmed.store(true, Relaxed);
         Ok(())
     }
 
@@ -453,6 +461,7 @@ impl Store {
         value: &[u8],
     ) -> Result<(), Refusal> {
         let mut recalled = false;
+        let mut waited = 0;
         loop {
             let mut shard = slot.lock.write();
             let mut old = shard.find(hash, head.key);
@@ -487,6 +496,12 @@ impl Store {
                 drop(shard);
                 placed = Some(reference);
                 if self.evict_by_turns() {
+                    continue;
+                }
+                // What other threads are about to put in, or have just taken out, counts and is in no shard.
+                waited += 1;
+                if waited <= room::MOST_WAITS {
+                    thread::yield_now();
                     continue;
                 }
                 self.release(reference);

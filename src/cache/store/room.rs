@@ -14,7 +14,7 @@ const PATIENCE: u32 = 16;
 /// One part of so many of the budget that is free, but in no piece that is large enough, is enough lost.
 const SPLINTERED: u64 = 16;
 /// Times that another thread is let run where there is nothing to evict.
-const MOST_WAITS: u32 = 1000;
+pub(super) const MOST_WAITS: u32 = 1000;
 /// Entries evicted by one operation to pay back what indexes have borrowed.
 const SETTLED_AT_ONCE: usize = 8;
 
@@ -108,8 +108,10 @@ impl Store {
 
     /// Frees one entry of the shard whose turn it is. False if there is none anywhere.
     pub(super) fn evict_by_turns(&self) -> bool {
-        (0..self.slots.len()).any(|_| {
-            let turn = self.turn.fetch_add(1, Relaxed) % self.slots.len();
+        // Taken once: of two threads that look at the same time, none may pass over a shard.
+        let first = self.turn.fetch_add(1, Relaxed);
+        (0..self.slots.len()).any(|offset| {
+            let turn = first.wrapping_add(offset) % self.slots.len();
             self.slots.get(turn).is_some_and(|slot| self.evict_from(slot, &mut slot.lock.write()))
         })
     }

@@ -15,6 +15,7 @@ impl Store {
         for slot in &self.slots {
             more |= self.sweep_slot(slot, steps);
         }
+        self.untrimmed.store(false, Relaxed);
         self.arena.lock().trim();
         more
     }
@@ -22,10 +23,11 @@ impl Store {
     /// Whether anything is going to expire, or to be freed.
     #[must_use]
     pub fn needs_sweeping(&self) -> bool {
-        self.slots.iter().any(|slot| {
-            let shard = slot.lock.read();
-            shard.timed() > 0 || shard.has_retired()
-        })
+        self.untrimmed.load(Relaxed)
+            || self.slots.iter().any(|slot| {
+                let shard = slot.lock.read();
+                shard.timed() > 0 || shard.has_retired()
+            })
     }
 
     pub(super) fn sweep_slot(&self, slot: &Slot, mut steps: u32) -> bool {
