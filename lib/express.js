@@ -1,7 +1,6 @@
 'use strict';
 
 const { error } = require('./errors.js');
-const { timeout } = require('./resource-pool/options.js');
 const validate = require('./validate.js');
 const { Loans } = require('./express/loans.js');
 const { ResponseCache } = require('./express/response-cache/response-cache.js');
@@ -19,7 +18,7 @@ function pooled(pools, options) {
   const wanted = wantedOf(pools);
   const given = validate.options(options, 'pooled', ['timeout', 'destroyOnAbort']);
   const settings = {
-    timeout: given.timeout === undefined ? undefined : timeout(given.timeout, 'timeout', 0),
+    timeout: given.timeout === undefined ? undefined : validate.timeout(given.timeout, 'timeout', 0),
     destroyOnAbort: validate.boolean(given.destroyOnAbort, 'destroyOnAbort', false),
   };
   return function heapwisePooled(req, res, next) {

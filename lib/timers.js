@@ -4,10 +4,20 @@
 const LONGEST_TIMER = 2 ** 31 - 1;
 
 /**
+ * A clock, timers and chance, which tests bring in their own ways.
+ *
+ * @typedef {object} Timers
+ * @property {() => number} now milliseconds
+ * @property {(fn: () => void, ms: number) => any} setTimeout must not keep the process alive
+ * @property {(timer: any) => void} clearTimeout given undefined, it does nothing
+ * @property {() => number} random 0 to 1
+ */
+
+/**
  * The clock and the timers of this process, which do not keep it alive.
  *
  * @param {() => number} now milliseconds
- * @returns {import('./resource-pool/resource-pool.js').PoolClock}
+ * @returns {Timers}
  */
 function unrefTimers(now) {
   return {

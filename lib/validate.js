@@ -1,6 +1,7 @@
 'use strict';
 
 const { error } = require('./errors.js');
+const { LONGEST_TIMER } = require('./timers.js');
 
 /**
  * Checks of what users pass. Each returns the value, or its default, so that a constructor reads as a list.
@@ -104,6 +105,34 @@ function wanted({ min, max, above, integer, infinite }) {
 }
 
 /**
+ * Milliseconds that a timer waits for, or Infinity.
+ *
+ * @param {unknown} value
+ * @param {string} name
+ * @param {number} fallback
+ * @returns {number}
+ */
+function timeout(value, name, fallback) {
+  const given = number(value, name, { default: fallback, above: 0, infinite: true });
+  if (given > LONGEST_TIMER && given !== Infinity) {
+    throw error('ERR_HEAPWISE_INVALID_ARG_VALUE', name, `<= ${LONGEST_TIMER} or Infinity`, value);
+  }
+  return given;
+}
+
+/**
+ * @param {unknown} value
+ * @param {string} name
+ * @returns {AbortSignal | undefined}
+ */
+function signal(value, name) {
+  if (value !== undefined && !(value instanceof AbortSignal)) {
+    throw error('ERR_HEAPWISE_INVALID_ARG_TYPE', name, 'an AbortSignal', value);
+  }
+  return value;
+}
+
+/**
  * A function, or undefined where it is optional.
  *
  * @param {unknown} value
@@ -188,4 +217,4 @@ function oneOf(value, name, choices) {
   return /** @type {T} */ (value);
 }
 
-module.exports = { boolean, fn, number, oneOf, options, path, string };
+module.exports = { boolean, fn, number, oneOf, options, path, signal, string, timeout };

@@ -12,7 +12,7 @@ const { Store } = require('./store.js');
  *
  * It checks what it is given; entries lie in a Store, and a Loader loads.
  *
- * @param {import('../resource-pool/resource-pool.js').PoolClock} timers with the clock that is used unless a cache's
+ * @param {import('../timers.js').Timers} timers with the clock that is used unless a cache's
  *   options bring their own
  */
 function createCacheClass(timers) {
@@ -37,12 +37,7 @@ function createCacheClass(timers) {
       this.#ttl = this.#options.ttl;
       this.#loadDefaults = loadOptions(undefined, this.#ttl);
       this.#store = new Store(this.#options, timers);
-      this.#loader = new Loader(
-        this.#store,
-        (key, value, size) => this.#measure(key, value, size),
-        timers,
-        this.#options.now,
-      );
+      this.#loader = new Loader(this.#store, (key, value, size) => this.#measure(key, value, size), timers);
     }
 
     /** @returns {number} */
@@ -55,9 +50,7 @@ function createCacheClass(timers) {
      * @returns {V | undefined}
      */
     get(key) {
-      if (this.#closed) {
-        throw error('ERR_HEAPWISE_CACHE_CLOSED');
-      }
+      this.#assertOpen();
       return this.#store.get(key);
     }
 
@@ -90,9 +83,7 @@ function createCacheClass(timers) {
      * @returns {boolean}
      */
     set(key, value, options) {
-      if (this.#closed) {
-        throw error('ERR_HEAPWISE_CACHE_CLOSED');
-      }
+      this.#assertOpen();
       let stored;
       if (options === undefined) {
         stored = this.#put(key, value, this.#ttl, undefined, undefined);
@@ -178,14 +169,11 @@ function createCacheClass(timers) {
 
     /**
      * @param {string} tag
-     * @returns {boolean} whether an entry had it
+     * @returns {boolean} whether an entry, or a load under way, had it
      */
     invalidateTag(tag) {
       this.#assertOpen();
-      if (typeof tag !== 'string') {
-        throw error('ERR_HEAPWISE_INVALID_ARG_TYPE', 'tag', 'a string', tag);
-      }
-      return this.#store.invalidate(tag);
+      return this.#store.invalidate(validate.string(tag, 'tag'));
     }
 
     /** @returns {import('../..').CacheStats} */

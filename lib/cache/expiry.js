@@ -28,7 +28,7 @@ class Expiry {
   #generation = 0;
 
   /**
-   * @param {Pick<import('../resource-pool/resource-pool.js').PoolClock, 'setTimeout' | 'clearTimeout'>} timers
+   * @param {Pick<import('../timers.js').Timers, 'setTimeout' | 'clearTimeout'>} timers
    * @param {{ removeSome(): number, now(): number }} target has the clock, and looks at some of its entries: returns when
    *   the next one is over (Infinity: none is), or 0 when it has not looked at all of them. Held weakly
    */

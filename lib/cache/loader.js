@@ -71,7 +71,6 @@ class Loader {
   #store;
   #measure;
   #timers;
-  #now;
   /** A set or delete of the key takes its load out, whose result is then not stored. @type {Map<K, Load<V>>} */
   #loads = new Map();
   /** What has failed, and until when nobody tries again. @type {Map<K, { reason: unknown, until: number }>} */
@@ -80,14 +79,12 @@ class Loader {
   /**
    * @param {import('./store.js').Store<K, V>} store
    * @param {(key: K, value: V, given: number | undefined) => number} measure the size of a value; may throw
-   * @param {import('../resource-pool/resource-pool.js').PoolClock} timers
-   * @param {() => number} now the clock of the cache
+   * @param {import('../timers.js').Timers} timers
    */
-  constructor(store, measure, timers, now) {
+  constructor(store, measure, timers) {
     this.#store = store;
     this.#measure = measure;
     this.#timers = timers;
-    this.#now = now;
   }
 
   /** The key was set or deleted: that is newer than what is being loaded. @param {K} key */
@@ -154,7 +151,7 @@ class Loader {
    * @param {number} beta
    */
   #isDue(slot, beta) {
-    const left = this.#store.left(slot, this.#now());
+    const left = this.#store.left(slot, this.#store.now());
     return left !== 0 && -Math.log(this.#timers.random()) * beta * this.#store.costOf(slot) >= left;
   }
 
@@ -176,7 +173,7 @@ class Loader {
   /** What the last load of a key has failed with, if nobody is to try again yet. @param {K} key */
   #failureOf(key) {
     const failure = this.#failures.get(key);
-    if (failure !== undefined && failure.until <= this.#now()) {
+    if (failure !== undefined && failure.until <= this.#store.now()) {
       this.#failures.delete(key);
       return undefined;
     }
@@ -192,7 +189,7 @@ class Loader {
     this.#store.counters[LOADS]++;
     /** @type {Load<V>} */
     // Tags are held now: what is invalidated while the value is loaded concerns it.
-    const begun = new Load(this.#now(), options.tags && this.#store.hold(options.tags));
+    const begun = new Load(this.#store.now(), options.tags && this.#store.hold(options.tags));
     this.#loads.set(key, begun);
     begun.promise = this.#run(key, load, options, begun);
     return begun;
@@ -214,7 +211,7 @@ class Loader {
       // What measures may have used the cache as well.
       if (this.#end(key, own)) {
         this.#failures.delete(key);
-        this.#keep(key, value, size, options, tags, this.#now() - own.since);
+        this.#keep(key, value, size, options, tags, this.#store.now() - own.since);
       } else if (tags !== undefined) {
         this.#store.release(tags);
       }
@@ -280,7 +277,7 @@ class Loader {
     if (this.#failures.size >= FAILURES) {
       this.#failures.delete(/** @type {K} */ (this.#failures.keys().next().value));
     }
-    this.#failures.set(key, { reason, until: this.#now() + ttl });
+    this.#failures.set(key, { reason, until: this.#store.now() + ttl });
   }
 
   /**

@@ -45,10 +45,7 @@ class Lru {
 
   /** @returns {number[]} slots, from the newest to the one that is evicted next */
   order() {
-    /** @type {number[]} */
-    const order = [];
-    this.#slots.collect(ALL, order);
-    return order;
+    return this.#slots.slotsOf(ALL);
   }
 }
 

@@ -1,7 +1,6 @@
 'use strict';
 
 const { error } = require('../errors.js');
-const { timeout } = require('../resource-pool/options.js');
 const validate = require('../validate.js');
 const { POLICIES } = require('./policy.js');
 const { checkedSize, sizeOf } = require('./size-of.js');
@@ -93,10 +92,6 @@ function entryOptions(given, ttl) {
  */
 function loadOptions(options, ttl) {
   const given = validate.options(options, 'Cache.getOrLoad', LOAD_OPTIONS);
-  const { signal } = given;
-  if (signal !== undefined && !(signal instanceof AbortSignal)) {
-    throw error('ERR_HEAPWISE_INVALID_ARG_TYPE', 'signal', 'an AbortSignal', signal);
-  }
   return {
     ...entryOptions(given, ttl),
     negativeTtl:
@@ -107,8 +102,8 @@ function loadOptions(options, ttl) {
     staleWhileRevalidate: validate.number(given.staleWhileRevalidate, 'staleWhileRevalidate', DURATION),
     staleIfError: validate.number(given.staleIfError, 'staleIfError', DURATION),
     earlyRefresh: validate.number(given.earlyRefresh, 'earlyRefresh', { default: 0, min: 0 }),
-    timeout: timeout(given.timeout, 'timeout', Infinity),
-    signal,
+    timeout: validate.timeout(given.timeout, 'timeout', Infinity),
+    signal: validate.signal(given.signal, 'signal'),
   };
 }
 

@@ -130,11 +130,7 @@ class S3Fifo {
 
   /** @returns {number[]} slots; those of the main list first, as they are evicted last, each from the newest to the oldest */
   order() {
-    /** @type {number[]} */
-    const order = [];
-    this.#slots.collect(MAIN, order);
-    this.#slots.collect(SMALL, order);
-    return order;
+    return [...this.#slots.slotsOf(MAIN), ...this.#slots.slotsOf(SMALL)];
   }
 }
 

@@ -60,10 +60,7 @@ class Sieve {
 
   /** @returns {number[]} slots, from the newest to the oldest */
   order() {
-    /** @type {number[]} */
-    const order = [];
-    this.#slots.collect(ALL, order);
-    return order;
+    return this.#slots.slotsOf(ALL);
   }
 }
 

@@ -121,13 +121,15 @@ class Slots {
 
   /**
    * @param {number} list
-   * @param {number[]} slots gets those of the list, from the newest to the oldest
+   * @returns {number[]} its slots, from the newest to the oldest
    */
-  collect(list, slots) {
+  slotsOf(list) {
     const { links } = this;
+    const slots = [];
     for (let slot = links[list << 1]; slot !== list; slot = links[slot << 1]) {
       slots.push(slot);
     }
+    return slots;
   }
 
   #grow() {

@@ -77,7 +77,7 @@ class Store {
    * @param {number} settings.maxTtl
    * @param {number} settings.jitter
    * @param {() => number} settings.now
-   * @param {import('../resource-pool/resource-pool.js').PoolClock} timers
+   * @param {import('../timers.js').Timers} timers
    */
   constructor(settings, timers) {
     const { max, maxSize, policy, onEvict } = settings;
@@ -620,4 +620,4 @@ class Store {
   }
 }
 
-module.exports = { LOADS, LOAD_ERRORS, MISSES, STALE_HITS, Store };
+module.exports = { LOADS, LOAD_ERRORS, STALE_HITS, Store };

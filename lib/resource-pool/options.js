@@ -38,21 +38,6 @@ function time(value, name, fallback) {
   return validate.number(value, name, { default: fallback, above: 0, max: Infinity, infinite: true });
 }
 
-/**
- * A time that a timer waits for.
- *
- * @param {unknown} value
- * @param {string} name
- * @param {number} fallback
- */
-function timeout(value, name, fallback) {
-  const given = time(value, name, fallback);
-  if (given > LONGEST_TIMER && given !== Infinity) {
-    throw error('ERR_HEAPWISE_INVALID_ARG_VALUE', name, `<= ${LONGEST_TIMER} or Infinity`, value);
-  }
-  return given;
-}
-
 /** @param {any} value */
 function poolOptions(value) {
   if (value === undefined) {
@@ -76,11 +61,11 @@ function poolOptions(value) {
       infinite: true,
     }),
     lifo: validate.oneOf(given.order, 'order', ['lifo', 'fifo']) === 'lifo',
-    acquireTimeout: timeout(given.acquireTimeout, 'acquireTimeout', 30_000),
-    createTimeout: timeout(given.createTimeout, 'createTimeout', 30_000),
-    validateTimeout: timeout(given.validateTimeout, 'validateTimeout', 5000),
-    resetTimeout: timeout(given.resetTimeout, 'resetTimeout', 5000),
-    destroyTimeout: timeout(given.destroyTimeout, 'destroyTimeout', 5000),
+    acquireTimeout: validate.timeout(given.acquireTimeout, 'acquireTimeout', 30_000),
+    createTimeout: validate.timeout(given.createTimeout, 'createTimeout', 30_000),
+    validateTimeout: validate.timeout(given.validateTimeout, 'validateTimeout', 5000),
+    resetTimeout: validate.timeout(given.resetTimeout, 'resetTimeout', 5000),
+    destroyTimeout: validate.timeout(given.destroyTimeout, 'destroyTimeout', 5000),
     idleTimeout: time(given.idleTimeout, 'idleTimeout', 30_000),
     maxLifetime: time(given.maxLifetime, 'maxLifetime', Infinity),
     maxUses: validate.number(given.maxUses, 'maxUses', {
@@ -109,14 +94,11 @@ function poolOptions(value) {
  */
 function acquireOptions(value, acquireTimeout) {
   const given = validate.options(value, 'acquire', ACQUIRE_OPTIONS);
-  const { signal, owner } = given;
-  if (signal !== undefined && !(signal instanceof AbortSignal)) {
-    throw error('ERR_HEAPWISE_INVALID_ARG_TYPE', 'signal', 'an AbortSignal', signal);
-  }
+  const { owner } = given;
   return {
-    signal,
+    signal: validate.signal(given.signal, 'signal'),
     owner: owner === undefined ? undefined : validate.string(owner, 'owner'),
-    timeout: timeout(given.timeout, 'timeout', acquireTimeout),
+    timeout: validate.timeout(given.timeout, 'timeout', acquireTimeout),
     priority: validate.number(given.priority, 'priority', { default: 0, integer: true }),
   };
 }
@@ -130,7 +112,7 @@ function acquireOptions(value, acquireTimeout) {
  */
 function waitOptions(value, owner, fallback) {
   const given = validate.options(value, owner, ['timeout']);
-  return timeout(given.timeout, 'timeout', fallback);
+  return validate.timeout(given.timeout, 'timeout', fallback);
 }
 
-module.exports = { acquireOptions, poolOptions, timeout, waitOptions };
+module.exports = { acquireOptions, poolOptions, waitOptions };

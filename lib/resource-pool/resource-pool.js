@@ -17,14 +17,6 @@ const { Waiter, WaitingLine } = require('./waiting-line.js');
 
 /** @typedef {import('./entry.js').Asker} Asker */
 
-/**
- * @typedef {object} PoolClock
- * @property {() => number} now milliseconds
- * @property {(fn: () => void, ms: number) => any} setTimeout must not keep the process alive
- * @property {(timer: any) => void} clearTimeout given undefined, it does nothing
- * @property {() => number} random 0 to 1
- */
-
 /** Holders that the message of an error names; its property `holders` has all. */
 const NAMED = 3;
 
@@ -37,7 +29,7 @@ const NAMED = 3;
  * that fails or comes late harms nobody else.
  *
  * @param {object} parts
- * @param {PoolClock} parts.clock
+ * @param {import('../timers.js').Timers} parts.clock
  * @param {ReturnType<typeof import('../loan-tracker.js').createLoanTrackerClass>} parts.LoanTracker
  */
 function createResourcePoolClass({ clock, LoanTracker }) {

@@ -16,7 +16,7 @@ class Sweeper {
   #next = Infinity;
 
   /**
-   * @param {import('./resource-pool.js').PoolClock} clock
+   * @param {import('../timers.js').Timers} clock
    * @param {import('./linked-list.js').LinkedList<Entry>} idle
    * @param {(entry: Entry) => number} due when an idle one is to go; Infinity for never
    * @param {(entries: Entry[]) => void} onDue gets those whose time has come

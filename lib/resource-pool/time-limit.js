@@ -3,7 +3,7 @@
 const { error } = require('../errors.js');
 const { LinkedList } = require('./linked-list.js');
 
-/** @typedef {import('./resource-pool.js').PoolClock} PoolClock */
+/** @typedef {import('../timers.js').Timers} Timers */
 
 /**
  * What is waited for; whoever has these fields can be.
@@ -66,7 +66,7 @@ class TimeLimit {
   #timer;
 
   /**
-   * @param {PoolClock} clock
+   * @param {Timers} clock
    * @param {number} limit milliseconds; Infinity for none
    * @param {string} step what it is that may take too long
    * @param {(it: any, failed: boolean, outcome: any) => void} onSettled told once of each, and never at once; `failed` is
@@ -156,7 +156,7 @@ class TimeLimit {
 /**
  * The same as a promise, for one that is waited for once.
  *
- * @param {PoolClock} clock
+ * @param {Timers} clock
  * @param {number} limit milliseconds; Infinity for none
  * @param {Promise<void>} promise
  * @param {string} step

@@ -37,7 +37,7 @@ class UserFunctions {
   #destroyLimit;
 
   /**
-   * @param {import('./resource-pool.js').PoolClock} clock
+   * @param {import('../timers.js').Timers} clock
    * @param {ReturnType<typeof import('./options.js').poolOptions>} options
    * @param {Listener} listener
    */

@@ -2,7 +2,7 @@
 
 const { LinkedList } = require('./linked-list.js');
 
-/** @typedef {import('./resource-pool.js').PoolClock} PoolClock */
+/** @typedef {import('../timers.js').Timers} Timers */
 
 /** Those of one priority. @extends {LinkedList<Waiter>} */
 class Equals extends LinkedList {
@@ -66,7 +66,7 @@ class WaitingLine {
   size = 0;
 
   /**
-   * @param {PoolClock} clock
+   * @param {Timers} clock
    * @param {number} usual the time-out that most have, milliseconds
    * @param {(waiter: Waiter) => void} onLate gets one whose time is over, and who is out of the line
    * @param {(waiter: Waiter) => void} onAborted gets one whose signal was aborted, and who is out of the line

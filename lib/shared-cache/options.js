@@ -2,6 +2,7 @@
 
 const { error } = require('../errors.js');
 const validate = require('../validate.js');
+const { AUTO_FROM, POLICIES } = require('../cache/policy.js');
 const { codecOf } = require('./codec.js');
 
 const OPTIONS = /** @type {const} */ ([
@@ -16,12 +17,9 @@ const OPTIONS = /** @type {const} */ ([
   'shards',
   'codec',
 ]);
-const POLICIES = /** @type {const} */ (['auto', 'lru', 's3fifo', 'sieve']);
 const MOST_SHARDS = 256;
 /** Bytes of the budget for each shard, from the third on: its tables must fit what the budget sets aside for tables. */
 const BYTES_PER_SHARD = 3 << 20;
-/** Entries below which the queues of S3-FIFO are too short to tell what is popular, and `auto` is LRU. */
-const TINY = 1000;
 
 /**
  * What a cache is to be, checked, with its defaults. 0 is no limit in what goes to Rust.
@@ -55,7 +53,7 @@ function settingsOf(options, [least, most]) {
 
 /** @param {number} max */
 function automatic(max) {
-  return max < TINY ? 'lru' : 's3fifo';
+  return max < AUTO_FROM ? 'lru' : 's3fifo';
 }
 
 /** @param {number} number */

@@ -1,6 +1,7 @@
 'use strict';
 
 const { error } = require('../../errors.js');
+const { LONGEST_TIMER } = require('../../timers.js');
 const validate = require('../../validate.js');
 const { UNDERSTOOD } = require('../../http-cache/storable.js');
 
@@ -28,8 +29,6 @@ const OPTIONS = [
 const DEFAULT_MAX_BYTES = 64 * 1024 * 1024;
 const DEFAULT_MAX_ENTRY_BYTES = 1024 * 1024;
 const DEFAULT_WAIT = 5000;
-/** What a timer of Node can wait for. */
-const LONGEST_WAIT = 2 ** 31 - 1;
 /** What names of fields and of cookies are made of. */
 const TOKEN = /^[\w!#$%&'*+.^`|~-]+$/;
 
@@ -89,7 +88,7 @@ function settingsOf(options) {
     waitTimeout: validate.number(given.waitTimeout, 'waitTimeout', {
       default: DEFAULT_WAIT,
       min: 0,
-      max: LONGEST_WAIT,
+      max: LONGEST_TIMER,
     }),
     authorization: validate.boolean(given.authorization, 'authorization', false),
     ignoreCookies: cookies(given.ignoreCookies),
