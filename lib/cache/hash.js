@@ -4,7 +4,7 @@ const { getRandomValues } = require('node:crypto');
 
 /**
  * Hashes of keys, 32 bits each, of which the highest are the best mixed. V8 has a hash in every string, but shows it to
- * nobody, and a Map costs several times what a table of our own does.
+ * nobody, and a Map takes more memory and time for evictions than a table of our own does.
  *
  * Seeded anew in each process: whoever sends the keys cannot know which of them collide. `KeyIndex` does not rely on that:
  * it notices keys that collide more often than chance would have them.

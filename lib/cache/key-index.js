@@ -19,8 +19,8 @@ const TRUSTED = 2 ** 22;
  * From key to slot. Keys are told apart as a Map tells them.
  *
  * Numbers and strings are in a hash table of two 32-bit words a cell, slot and hash, with linear probing and without
- * tombstones: 13 to 26 bytes a key, where a Map takes 35 to 90, and an eviction costs a fraction. It has no other end
- * than that of memory, where a Map ends at 2^24 or before. All other keys are in a Map, because V8 shows the hash of an
+ * tombstones: 16 to 32 bytes a key, less than a Map takes, and an eviction costs less as well. It has no other end than
+ * that of memory, where a Map ends at 2^24 or before. All other keys are in a Map, because V8 shows the hash of an
  * object to nobody.
  *
  * Keys that collide go to the Map as well, which V8 defends: long strings when too many of them differ only in characters
