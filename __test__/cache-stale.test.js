@@ -40,6 +40,22 @@ function counting() {
   return load;
 }
 
+/** Has the next load wait until its promise is settled. */
+function held(load) {
+  const { promise, resolve, reject } = deferred();
+  load.next = () => promise;
+  return { resolve, reject };
+}
+
+/** A cache that loaded "a" with these options so many milliseconds ago, and its load. */
+async function aged(options, age) {
+  const { cache, timers } = timed();
+  const load = counting();
+  await cache.getOrLoad('a', load, options);
+  timers.advance(age);
+  return { cache, load, timers };
+}
+
 const fail = (message) => () => Promise.reject(new Error(message));
 const isError = (message) => (error) => error.message === message;
 
@@ -87,8 +103,7 @@ describe('staleWhileRevalidate', () => {
     const load = counting();
     assert.equal(await cache.getOrLoad('a', load, options), 'a1');
     timers.advance(149);
-    const { promise, resolve } = deferred();
-    load.next = () => promise;
+    const { resolve } = held(load);
     assert.deepEqual(await Promise.all([1, 2, 3].map(() => cache.getOrLoad('a', load, options))), [
       'a1',
       'a1',
@@ -126,10 +141,7 @@ describe('staleWhileRevalidate', () => {
   });
 
   test('goes on with what is over when the load fails, until its time is over too, and crashes nothing', async () => {
-    const { cache, timers } = timed();
-    const load = counting();
-    await cache.getOrLoad('a', load, options);
-    timers.advance(120);
+    const { cache, load, timers } = await aged(options, 120);
     load.next = fail('down');
     assert.equal(await cache.getOrLoad('a', load, options), 'a1');
     await nextTurn();
@@ -143,12 +155,8 @@ describe('staleWhileRevalidate', () => {
   });
 
   test('does not bring back what was deleted or set meanwhile', async () => {
-    const { cache, timers } = timed();
-    const load = counting();
-    await cache.getOrLoad('a', load, options);
-    timers.advance(120);
-    const { promise, resolve } = deferred();
-    load.next = () => promise;
+    const { cache, load } = await aged(options, 120);
+    const { resolve } = held(load);
     await cache.getOrLoad('a', load, options);
     cache.set('a', 'set');
     resolve('loaded');
@@ -157,10 +165,7 @@ describe('staleWhileRevalidate', () => {
   });
 
   test('does not return what was invalidated', async () => {
-    const { cache, timers } = timed();
-    const load = counting();
-    await cache.getOrLoad('a', load, { ...options, tags: ['x'] });
-    timers.advance(120);
+    const { cache, load } = await aged({ ...options, tags: ['x'] }, 120);
     cache.invalidateTag('x');
     assert.equal(await cache.getOrLoad('a', load, options), 'a2');
   });
@@ -170,10 +175,7 @@ describe('staleIfError', () => {
   const options = { staleIfError: 50 };
 
   test('returns what is over when the load fails, else what was loaded', async () => {
-    const { cache, timers } = timed();
-    const load = counting();
-    await cache.getOrLoad('a', load, options);
-    timers.advance(140);
+    const { cache, load, timers } = await aged(options, 140);
     load.next = fail('down');
     assert.equal(await cache.getOrLoad('a', load, options), 'a1');
     assert.equal(cache.stats().staleHits, 1);
@@ -184,12 +186,8 @@ describe('staleIfError', () => {
   });
 
   test('is each caller’s own: who did not ask for it gets the error of the same load', async () => {
-    const { cache, timers } = timed();
-    const load = counting();
-    await cache.getOrLoad('a', load, options);
-    timers.advance(120);
-    const { promise, reject } = deferred();
-    load.next = () => promise;
+    const { cache, load } = await aged(options, 120);
+    const { reject } = held(load);
     const lenient = cache.getOrLoad('a', load, options);
     const strict = cache.getOrLoad('a', load);
     reject(new Error('down'));
@@ -199,12 +197,8 @@ describe('staleIfError', () => {
   });
 
   test('also answers when the time of the caller is over', async () => {
-    const { cache, timers } = timed();
-    const load = counting();
-    await cache.getOrLoad('a', load, options);
-    timers.advance(110);
-    const { promise, resolve } = deferred();
-    load.next = () => promise;
+    const { cache, load, timers } = await aged(options, 110);
+    const { resolve } = held(load);
     const answer = cache.getOrLoad('a', load, { ...options, timeout: 20 });
     timers.advance(20);
     assert.equal(await answer, 'a1');
@@ -284,8 +278,7 @@ describe('signal', () => {
   test('of one caller ends his wait, and neither the load nor the wait of others', async () => {
     const cache = new Cache({ max: 5 });
     const load = counting();
-    const { promise, resolve } = deferred();
-    load.next = () => promise;
+    const { resolve } = held(load);
     const controller = new AbortController();
     const leaving = cache.getOrLoad('a', load, { signal: controller.signal });
     const other = cache.getOrLoad('a', load, { signal: new AbortController().signal });
@@ -300,8 +293,7 @@ describe('signal', () => {
   test('of the last one who waits aborts the load, whose value is not stored, and a new call loads anew', async () => {
     const cache = new Cache({ max: 5 });
     const load = counting();
-    const { promise, resolve } = deferred();
-    load.next = () => promise;
+    const { resolve } = held(load);
     const controllers = [new AbortController(), new AbortController()];
     const waits = controllers.map(({ signal }) => cache.getOrLoad('a', load, { signal }));
     controllers[0].abort(new Error('gone'));
@@ -320,8 +312,7 @@ describe('signal', () => {
   test('cannot abort a load for which somebody waits without one', async () => {
     const cache = new Cache({ max: 5 });
     const load = counting();
-    const { promise, resolve } = deferred();
-    load.next = () => promise;
+    const { resolve } = held(load);
     const controller = new AbortController();
     const leaving = cache.getOrLoad('a', load, { signal: controller.signal });
     const staying = cache.getOrLoad('a', load);

@@ -320,18 +320,6 @@ describe('iteration over a Cache', () => {
     assert.equal(cache.stats().expirations, 2);
   });
 
-  test('is not what a cache does that its sizeOf has closed', () => {
-    const cache = new Cache({
-      maxSize: 10,
-      sizeOf() {
-        cache.close();
-        return 1;
-      },
-    });
-    assertCode(() => cache.set('a', 1), CLOSED, Error);
-    assert.equal(cache.size, 0);
-  });
-
   test('does not go on over a cache that is closed meanwhile', () => {
     const cache = filled({ max: 5 }, abc);
     const keys = cache.keys();
@@ -625,6 +613,18 @@ describe('size in a Cache', () => {
     const cache = filled({ maxSize: 10, sizeOf: itself }, { a: 3, b: 3, c: 3 });
     assert.equal(cache.set('a', 10), true);
     assert.equal(shown(cache), 'a=10');
+  });
+
+  test('is not stored by a sizeOf that closes the cache', () => {
+    const cache = new Cache({
+      maxSize: 10,
+      sizeOf() {
+        cache.close();
+        return 1;
+      },
+    });
+    assertCode(() => cache.set('a', 1), CLOSED, Error);
+    assert.equal(cache.size, 0);
   });
 
   test('in fractions neither drifts nor evicts what was just set', () => {

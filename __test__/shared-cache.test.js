@@ -331,6 +331,33 @@ describe('worker threads', () => {
   });
 });
 
+describe('a key in memory that another thread writes to', () => {
+  it('is one key while it is stored, so that nothing is freed that is still found', async () => {
+    const { code, stdout, stderr } = await runScript(`
+      const { SharedCache } = require('heapwise');
+      const { Worker } = require('node:worker_threads');
+      const memory = new SharedArrayBuffer(64);
+      const writer = new Worker(
+        'const words = new Uint32Array(require("node:worker_threads").workerData);' +
+          'for (;;) for (let i = 0; i < words.length; i++) words[i]++;',
+        { eval: true, workerData: memory },
+      );
+      writer.on('online', () => {
+        const cache = new SharedCache({ maxBytes: 1 << 20, policy: 'lru' });
+        const key = new Uint8Array(memory);
+        for (let i = 0; i < 300_000; i++) {
+          cache.set(key, 'x'.repeat(i % 300));
+        }
+        const full = cache.stats();
+        cache.clear();
+        console.log(full.bytes <= 1 << 20, full.keyBytes === 64 * full.entries, cache.size);
+        process.exit();
+      });
+    `);
+    assert.deepEqual([code, stderr, stdout.trim()], [0, '', 'true true 0']);
+  });
+});
+
 describe('a process', () => {
   it('ends by itself with open caches, filled ones and timed entries among them', async () => {
     const { code, stderr } = await runScript(`

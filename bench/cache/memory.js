@@ -1,6 +1,6 @@
 'use strict';
 
-const { setImmediate: nextTurn } = require('node:timers/promises');
+const { used } = require('../lib/heap.js');
 const { keys } = require('./operations.js');
 
 /** Sets for each entry there is room for: not a whole number, since quick-lru starts anew at each whole one. */
@@ -27,16 +27,6 @@ async function bytesPerEntry(open, keyOf, max) {
   const bytes = (await used()) - before;
   // The cache must have been alive until then.
   return cache.get(added[0]) === VALUE ? NaN : bytes / max;
-}
-
-/** Bytes in use once nothing is left to collect. */
-async function used() {
-  for (let i = 0; i < 4; i++) {
-    global.gc();
-    await nextTurn();
-  }
-  const { heapUsed, external } = process.memoryUsage();
-  return heapUsed + external;
 }
 
 module.exports = { bytesPerEntry };

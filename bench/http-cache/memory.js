@@ -3,7 +3,8 @@
 const assert = require('node:assert');
 const { once } = require('node:events');
 const http = require('node:http');
-const { setImmediate: nextTurn, setTimeout: wait } = require('node:timers/promises');
+const { setTimeout: wait } = require('node:timers/promises');
+const { used } = require('../lib/heap.js');
 const { open } = require('./app.js');
 
 /** At a time. */
@@ -58,16 +59,6 @@ async function askAll(port, from, to, keepAlive) {
   };
   await Promise.all(Array.from({ length: CONNECTIONS }, client));
   agent.destroy();
-}
-
-/** Bytes in use once nothing is left to collect. */
-async function used() {
-  for (let i = 0; i < 6; i++) {
-    global.gc();
-    await nextTurn();
-  }
-  const { heapUsed, external } = process.memoryUsage();
-  return heapUsed + external;
 }
 
 module.exports = { bytesPerEntry };
