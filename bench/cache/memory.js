@@ -25,8 +25,8 @@ async function bytesPerEntry(open, keyOf, max) {
     cache.set(key, VALUE);
   }
   const bytes = (await used()) - before;
-  // The cache must have been alive until then.
-  return cache.get(added[0]) === VALUE ? NaN : bytes / max;
+  // The cache must have been alive until then. Every policy still has what was set last.
+  return cache.get(added.at(-1)) === VALUE ? bytes / max : NaN;
 }
 
 module.exports = { bytesPerEntry };
