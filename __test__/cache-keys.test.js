@@ -8,7 +8,7 @@ const { seeded } = require('./helper.js');
 
 const COUNT = 20_000;
 
-/** Long texts that differ where `hashString` does not look: between its samples. */
+/** Long texts that differ where the hash does not look at first. */
 const alike = (id) => `https://shop.example/${id.toString(2).padStart(15, '0').replaceAll('0', 'o')}`;
 const hidden = (id) => {
   const digits = id.toString(36).padStart(4, '0');
@@ -180,6 +180,19 @@ describe('keys of a Cache', () => {
       assert.equal(cache.size, 0);
       assert.equal(cache.has(keys[0]), false);
     }
+  });
+
+  test('that differ each in another character are told apart', () => {
+    // More of them than the hash will ever read.
+    const keys = Array.from({ length: 900 }, (_, at) => `${'a'.repeat(at)}b${'a'.repeat(999 - at)}`);
+    compareWithMap(keys, 30_000, 4);
+  });
+
+  test('are kept as they were set: a get with the other zero does not change the key', () => {
+    const cache = new Cache({ max: 5 });
+    cache.set(0, 'zero');
+    assert.equal(cache.get(-0), 'zero');
+    assert.deepEqual([...cache.keys()], [0]);
   });
 
   test('of 16 and 17 characters, and of more, are found whatever differs', () => {

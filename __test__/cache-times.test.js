@@ -217,6 +217,67 @@ describe('jitter', () => {
   });
 });
 
+describe('what is over and still there', () => {
+  /** A cache whose clock goes on though its timers do not. */
+  function held(options) {
+    const { now, advance } = manualClock();
+    return { ...timed({ now, ...options }), advance };
+  }
+
+  test('is not given out, whichever entries end before it', () => {
+    const { cache, advance } = held({});
+    cache.set('long', 1, { ttl: 1000 });
+    cache.set('short', 1, { ttl: 100 });
+    cache.set('longer', 1, { ttl: 5000 });
+    for (const [key, after] of [
+      ['short', 100],
+      ['long', 900],
+      ['longer', 4000],
+    ]) {
+      advance(after - 1);
+      assert.equal(cache.get(key), 1, key);
+      advance(1);
+      assert.equal(cache.get(key), undefined, key);
+    }
+  });
+
+  test('is not given out if it was set while the timer looked', () => {
+    const { cache, timers, advance } = held({});
+    for (let i = 0; i < 30_000; i++) {
+      cache.set(i, i);
+    }
+    cache.set('first', 1, { ttl: 1000 });
+    advance(1000);
+    timers.advance(1000);
+    // Its slot was passed already.
+    cache.set(5, 1, { ttl: 500 });
+    timers.advance(100);
+    assert.equal(cache.size, 30_000);
+    advance(500);
+    assert.equal(cache.get(5), undefined);
+  });
+
+  test('is not given out because it is kept to serve in need', async () => {
+    const { cache, timers, advance } = held({});
+    await cache.getOrLoad('kept', () => 1, { ttl: 1000, staleIfError: 60_000 });
+    cache.set('other', 1, { ttl: 1000 });
+    advance(1000);
+    timers.advance(2000);
+    assert.equal(cache.size, 1);
+    assert.equal(cache.get('kept'), undefined);
+  });
+
+  test('is not given out where the clock went back and the time began anew', () => {
+    const { cache, advance } = held({ ttl: 100, slidingTtl: true });
+    advance(1000);
+    cache.set('a', 1);
+    advance(-500);
+    assert.equal(cache.get('a'), 1);
+    advance(100);
+    assert.equal(cache.get('a'), undefined);
+  });
+});
+
 describe('what is over', () => {
   test('is removed though nobody uses the cache, and no timer is left', () => {
     const { cache, timers, told } = timed({ ttl: 5000 });

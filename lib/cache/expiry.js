@@ -19,8 +19,8 @@ class Expiry {
   #target;
   /** @type {any} */
   #timer;
-  /** Ends before this one need another timer; while a look goes on, none does. */
-  #covered = Infinity;
+  /** Ends before this one are to be expected; the others need nothing. */
+  covered = Infinity;
   /** The first end that was expected while a look goes on. */
   #soonest = Infinity;
   #looking = false;
@@ -46,10 +46,10 @@ class Expiry {
   expect(end, now) {
     if (this.#looking) {
       this.#soonest = Math.min(this.#soonest, end);
-    } else if (end < this.#covered) {
+    } else if (end < this.covered) {
       this.#plan(Math.max(PAUSE, end - now));
       // What an entry may be late: not to be woken for the next one that ends a moment before.
-      this.#covered = Math.max(end, now + PAUSE) - PAUSE;
+      this.covered = Math.max(end, now + PAUSE) - PAUSE;
     }
   }
 
@@ -62,7 +62,7 @@ class Expiry {
 
   #rest() {
     this.#looking = false;
-    this.#covered = Infinity;
+    this.covered = Infinity;
     this.#soonest = Infinity;
   }
 
@@ -80,6 +80,7 @@ class Expiry {
     }
     const generation = this.#generation;
     this.#looking = true;
+    this.covered = Infinity;
     let next = 0;
     try {
       next = target.removeSome();

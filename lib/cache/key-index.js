@@ -1,6 +1,7 @@
 'use strict';
 
-const { WHOLE, hashFloat, hashInteger, hashString } = require('./hash.js');
+const { distinctions } = require('./distinctions.js');
+const { WHOLE, hashFloat, hashInteger, hashLongString, hashString } = require('./hash.js');
 const { KeyMap } = require('./key-map.js');
 
 /** Cells of an empty table. A power of two, as always. */
@@ -23,8 +24,9 @@ const TRUSTED = 2 ** 22;
  * that of memory, where a Map ends at 2^24 or before. All other keys are in a Map, because V8 shows the hash of an
  * object to nobody.
  *
- * Keys that collide go to the Map as well, which V8 defends: long strings when too many of them differ only in characters
- * that do not count, and everything when keys collide even then, which somebody must have wanted.
+ * Where too many long strings collide, more of their characters are read from then on. Keys that collide nevertheless go to
+ * the Map as well, which V8 defends: long strings first, and everything when keys collide even then, which somebody must
+ * have wanted.
  */
 class KeyIndex {
   /** Slot and hash of each cell; slot 0 is an empty cell. */
@@ -38,6 +40,8 @@ class KeyIndex {
   #hash = 0;
   #clashes = 0;
   #untilNextWindow = WINDOW;
+  /** Characters of long strings that count besides the last ones. @type {readonly number[]} */
+  #positions = [];
   /** Longest string that the table has. */
   #longest = Infinity;
   /** Whether the table has numbers. */
@@ -67,7 +71,7 @@ class KeyIndex {
 
   /** @param {string} key */
   #findString(key) {
-    const hash = hashString(key);
+    const hash = this.#hashOf(key);
     const cells = this.#cells;
     const mask = this.#mask;
     const { pairs } = this.#slots;
@@ -78,6 +82,11 @@ class KeyIndex {
         return slot;
       }
     }
+  }
+
+  /** @param {string} key */
+  #hashOf(key) {
+    return key.length <= WHOLE ? hashString(key) : hashLongString(key, this.#positions);
   }
 
   /**
@@ -105,20 +114,27 @@ class KeyIndex {
    * @param {number} hash `lastHash` after `find`
    */
   add(key, slot, hash) {
-    this.#slots.hashes[slot] = hash;
+    const { hashes } = this.#slots;
+    hashes[slot] = hash;
     if (!this.#tabled(key)) {
-      this.#map.add(key, slot);
+      this.#addToMap(key, slot);
       return;
     }
     if (this.#room <= 0) {
       this.#rebuild(2 * (this.#mask + 1));
       // The growth may have shown that too many keys collide.
       if (!this.#tabled(key)) {
-        this.#map.add(key, slot);
+        this.#addToMap(key, slot);
         return;
       }
+      if (typeof key === 'string') {
+        hashes[slot] = this.#hashOf(key);
+      }
     }
-    this.#place(slot, hash);
+    if (!this.#place(slot, hashes[slot])) {
+      this.#adapt(this.#cells);
+      this.#rebuild(this.#mask + 1);
+    }
     if (--this.#untilNextWindow === 0) {
       this.#untilNextWindow = WINDOW;
       this.#clashes = 0;
@@ -127,16 +143,17 @@ class KeyIndex {
 
   /** @param {number} slot whose key is here */
   remove(slot) {
-    const { hashes, pairs } = this.#slots;
-    const key = pairs[slot << 1];
-    if (!this.#tabled(key)) {
-      this.#map.remove(key);
+    const { hashes } = this.#slots;
+    const hash = hashes[slot];
+    // The key itself, which is far away in memory, is looked at only if it need be.
+    if (hash === 0 && !this.#tabled(this.#slots.pairs[slot << 1])) {
+      this.#map.remove(this.#slots.pairs[slot << 1]);
       return;
     }
     const cells = this.#cells;
     const mask = this.#mask;
     const shift = this.#shift;
-    let hole = hashes[slot] >>> shift;
+    let hole = hash >>> shift;
     while (cells[hole << 1] !== slot) {
       hole = (hole + 1) & mask;
     }
@@ -168,6 +185,7 @@ class KeyIndex {
   /**
    * @param {number} slot
    * @param {number} hash
+   * @returns {boolean} false if too many keys collide
    */
   #place(slot, hash) {
     const cells = this.#cells;
@@ -184,43 +202,85 @@ class KeyIndex {
     cells[cell << 1] = slot;
     cells[(cell << 1) | 1] = hash;
     this.#room--;
-    if ((way >= LONG_WAY || this.#clashes >= CLASHES) && mask < TRUSTED) {
-      this.#giveUp();
-    }
+    return (way < LONG_WAY && this.#clashes < CLASHES) || mask >= TRUSTED;
   }
 
   /** @param {number} size cells of the new table */
   #rebuild(size) {
     const old = this.#cells;
+    while (!this.#fill(old, size)) {
+      this.#adapt(old);
+    }
+  }
+
+  /**
+   * @param {Int32Array} old table
+   * @param {number} size of the new one
+   * @returns {boolean} false if too many keys collide; some are not in it then
+   */
+  #fill(old, size) {
     this.#cells = new Int32Array(2 * size);
     this.#mask = size - 1;
     this.#shift = 32 - Math.log2(size);
     this.#room = size * FULL;
     this.#clashes = 0;
-    const { pairs } = this.#slots;
     for (let at = 0; at < old.length; at += 2) {
-      const slot = old[at];
-      if (slot !== 0) {
-        const key = pairs[slot << 1];
-        // Asked each time: to place one may show that too many collide.
-        if (this.#tabled(key)) {
-          this.#place(slot, old[at + 1]);
-        } else {
-          this.#map.add(key, slot);
-        }
+      if (old[at] !== 0 && !this.#place(old[at], old[at + 1])) {
+        return false;
       }
     }
+    return true;
   }
 
-  /** Too many keys collide: some, or all, go to the map. */
-  #giveUp() {
-    if (this.#longest > WHOLE) {
+  /**
+   * Too many keys collide: more characters count from now on, or some keys, or all, go to the map.
+   *
+   * @param {Int32Array} cells of a table, which is to be filled anew
+   */
+  #adapt(cells) {
+    const { pairs, hashes } = this.#slots;
+    const positions =
+      this.#longest > WHOLE ? distinctions(this.#positions, this.#entriesOf(cells)) : undefined;
+    if (positions !== undefined) {
+      this.#positions = positions;
+    } else if (this.#longest > WHOLE) {
       this.#longest = WHOLE;
     } else {
       this.#longest = -1;
       this.#numbers = false;
     }
-    this.#rebuild(this.#mask + 1);
+    for (let at = 0; at < cells.length; at += 2) {
+      const slot = cells[at];
+      const key = pairs[slot << 1];
+      if (slot === 0) {
+        // An empty cell.
+      } else if (!this.#tabled(key)) {
+        cells[at] = 0;
+        this.#addToMap(key, slot);
+      } else if (typeof key === 'string' && key.length > WHOLE) {
+        hashes[slot] = this.#hashOf(key);
+        cells[at + 1] = hashes[slot];
+      }
+    }
+  }
+
+  /**
+   * @param {Int32Array} cells
+   * @returns {Iterable<[key: unknown, hash: number] | undefined>}
+   */
+  *#entriesOf(cells) {
+    for (let at = 0; at < cells.length; at += 2) {
+      yield cells[at] === 0 ? undefined : [this.#slots.pairs[cells[at] << 1], cells[at + 1]];
+    }
+  }
+
+  /**
+   * @param {unknown} key
+   * @param {number} slot
+   */
+  #addToMap(key, slot) {
+    this.#slots.hashes[slot] = 0;
+    this.#map.add(key, slot);
   }
 }
 

@@ -8,17 +8,27 @@ const MOST = 2 ** 22;
 
 /** From key to slot, in as many Maps as it takes. */
 class KeyMap {
+  /** Mostly the only one, and not in a list, because each get of a key that is an object looks into it. @type {Map<unknown, number>} */
+  #map = new Map();
   /** @type {Map<unknown, number>[]} */
-  #maps = [new Map()];
+  #others = [];
 
   /**
    * @param {unknown} key
    * @returns {number} its slot; 0 if there is none
    */
   find(key) {
-    // No for-of: this is done for each get of a key that is an object, and mostly there is one map.
-    for (let i = 0; i < this.#maps.length; i++) {
-      const slot = this.#maps[i].get(key);
+    const slot = this.#map.get(key);
+    if (slot !== undefined) {
+      return slot;
+    }
+    return this.#others.length === 0 ? 0 : this.#findElsewhere(key);
+  }
+
+  /** @param {unknown} key */
+  #findElsewhere(key) {
+    for (const map of this.#others) {
+      const slot = map.get(key);
       if (slot !== undefined) {
         return slot;
       }
@@ -31,18 +41,22 @@ class KeyMap {
    * @param {number} slot
    */
   add(key, slot) {
-    let map = this.#maps.find(({ size }) => size < MOST);
-    if (map === undefined) {
-      map = new Map();
-      this.#maps.push(map);
+    let map = this.#map;
+    if (map.size >= MOST) {
+      const roomy = this.#others.find(({ size }) => size < MOST);
+      map = roomy ?? new Map();
+      if (roomy === undefined) {
+        this.#others.push(map);
+      }
     }
     map.set(key, slot);
   }
 
   /** @param {unknown} key */
   remove(key) {
-    for (let i = 0; i < this.#maps.length && !this.#maps[i].delete(key); i++) {
+    if (!this.#map.delete(key)) {
       // In one of the others.
+      this.#others.some((map) => map.delete(key));
     }
   }
 }

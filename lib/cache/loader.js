@@ -116,7 +116,7 @@ class Loader {
     }
     const store = this.#store;
     if (slot !== 0) {
-      const value = store.hit(slot);
+      const value = store.hit(slot, key);
       if (options.earlyRefresh > 0 && this.#isDue(slot, options.earlyRefresh)) {
         this.#refresh(key, load, options);
       }

@@ -2,6 +2,7 @@
 
 /** The list of all entries, by use. */
 const ALL = 0;
+const USED = 1;
 
 /** Evicts what was not used for the longest time. */
 class Lru {
@@ -15,14 +16,21 @@ class Lru {
   /** @param {number} slot that was used */
   touch(slot) {
     const slots = this.#slots;
+    const { marks } = slots;
+    const isFirst = marks[slot] === 0;
+    if (isFirst) {
+      marks[slot] = USED;
+    }
     if (slots.links[(slot << 1) | 1] !== ALL) {
       slots.unlink(slot);
       slots.linkNewest(ALL, slot);
     }
+    return isFirst;
   }
 
   /** @param {number} slot */
   add(slot) {
+    this.#slots.marks[slot] = 0;
     this.#slots.linkNewest(ALL, slot);
   }
 
@@ -33,7 +41,7 @@ class Lru {
 
   /** Puts back one that was taken out. @param {number} slot */
   readmit(slot) {
-    this.add(slot);
+    this.#slots.linkNewest(ALL, slot);
   }
 
   /** Takes out who makes room. @returns {number} */

@@ -49,9 +49,11 @@ class S3Fifo {
   touch(slot) {
     const { marks } = this.#slots;
     const mark = marks[slot];
-    if ((mark & USES) !== USES) {
+    const uses = mark & USES;
+    if (uses !== USES) {
       marks[slot] = mark + 1;
     }
+    return uses === 0;
   }
 
   /** @param {number} slot */

@@ -22,7 +22,10 @@ class Sieve {
 
   /** @param {number} slot that was used */
   touch(slot) {
-    this.#slots.marks[slot] = VISITED;
+    const { marks } = this.#slots;
+    const isFirst = marks[slot] === 0;
+    marks[slot] = VISITED;
+    return isFirst;
   }
 
   /** @param {number} slot */

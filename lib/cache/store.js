@@ -39,10 +39,10 @@ const REMOVED_AT_ONCE = 1024;
 class Store {
   counters = new Float64Array(COUNTERS);
   #settings;
-  #clock;
-  /** While a put goes on, its time: a clock that throws in the middle would leave it half done. */
-  #heldTime = 0;
-  #holdsTime = false;
+  #max;
+  #maxSize;
+  /** The time on the clock of the cache. */
+  now;
   #onEvict;
   /** @type {Slots} */
   #slots;
@@ -55,13 +55,16 @@ class Store {
   #curve = new Curve();
   /** Once an entry has one. @type {Tags | undefined} */
   #tags;
+  /** Whether an entry has had a time or a tag: all others need not be looked at before they are used. */
+  #ends = false;
   /** @type {Expiry} */
   #expiry;
   /** The slot that the sweep of the puts looked at last, and that of the timer. */
   #sweptTo = 0;
   #lookedTo = 0;
-  /** When the first of those that the timer has left is over. */
+  /** When the first of those that the timer has left is over, and when it need not be kept any more. */
   #nextEnd = Infinity;
+  #nextGone = Infinity;
   /** What onEvict has yet to be told. @type {[K, V, import('../..').EvictReason][]} */
   #removed = [];
   /** How much of it onEvict has been told: taking entries off the front would move all the others each time. */
@@ -80,20 +83,17 @@ class Store {
    * @param {import('../timers.js').Timers} timers
    */
   constructor(settings, timers) {
-    const { max, maxSize, policy, onEvict } = settings;
-    this.#settings = { ...settings, now: () => this.now(), random: timers.random };
-    this.#clock = settings.now;
+    const { max, maxSize, policy, onEvict, now } = settings;
+    this.#settings = { ...settings, random: timers.random };
+    this.#max = max;
+    this.#maxSize = maxSize;
+    this.now = now;
     this.#onEvict = onEvict;
     this.#slots = new Slots(max, maxSize !== Infinity);
     this.#index = new KeyIndex(this.#slots);
     this.#policy = policyOf(policy, this.#slots, this.#limit());
     this.#changes = policy === 'auto';
     this.#expiry = new Expiry(timers, this);
-  }
-
-  /** The time on the clock of the cache. */
-  now() {
-    return this.#holdsTime ? this.#heldTime : this.#clock();
   }
 
   /** Entries, those included whose time is over. */
@@ -130,8 +130,8 @@ class Store {
       this.missed();
       return undefined;
     }
-    if (slots.times !== undefined || this.#tags !== undefined) {
-      if (this.#isOver(slot)) {
+    if (this.#ends) {
+      if (this.#mayBeOver() && this.#isOver(slot)) {
         this.counters[MISSES]++;
         this.#leave(slot);
         this.notify();
@@ -140,8 +140,24 @@ class Store {
       slots.times?.renew(slot);
     }
     this.counters[HITS]++;
-    this.#policy.touch(slot);
+    if (this.#policy.touch(slot)) {
+      this.#adopt(slot, key);
+    }
     return slots.pairs[(slot << 1) | 1];
+  }
+
+  /**
+   * Takes the string that an entry was asked for by as its key. Programs that ask again mostly do so with the same string,
+   * not only an equal one, and to find out that it is the same takes no look at its characters, let alone at those of
+   * another one far away in memory. Where it is a new one each time, this is done once for an entry.
+   *
+   * @param {number} slot
+   * @param {K} key equal to that of the entry
+   */
+  #adopt(slot, key) {
+    if (typeof key === 'string') {
+      this.#slots.pairs[slot << 1] = key;
+    }
   }
 
   /** A get of the key that was looked for last found nothing. */
@@ -149,7 +165,7 @@ class Store {
     this.counters[MISSES]++;
     const hash = this.#index.lastHash;
     if (Curve.watches(hash)) {
-      this.#curve.miss(hash, this.#clock);
+      this.#curve.miss(hash, this.now);
     }
   }
 
@@ -165,9 +181,12 @@ class Store {
    */
   live(key) {
     const slot = this.#index.find(key);
-    if (slot !== 0 && this.#isOver(slot)) {
-      this.#leave(slot);
-      return 0;
+    if (slot !== 0 && this.#ends) {
+      this.#readClock();
+      if (this.#isOver(slot)) {
+        this.#leave(slot);
+        return 0;
+      }
     }
     return slot;
   }
@@ -221,11 +240,19 @@ class Store {
     return this.#slots.times?.costOf(slot) ?? 0;
   }
 
-  /** Counts as a use. @param {number} slot @returns {V} */
-  hit(slot) {
+  /**
+   * Counts as a use.
+   *
+   * @param {number} slot
+   * @param {K} key that it was found by
+   * @returns {V}
+   */
+  hit(slot, key) {
     this.counters[HITS]++;
     this.#slots.times?.renew(slot);
-    this.#policy.touch(slot);
+    if (this.#policy.touch(slot)) {
+      this.#adopt(slot, key);
+    }
     return this.#slots.pairs[(slot << 1) | 1];
   }
 
@@ -239,78 +266,95 @@ class Store {
    * @returns {boolean} false if it can never fit
    */
   put(key, value, ttl, size, keep, tags) {
-    if (this.#slots.times === undefined && (ttl === 0 || ttl === Infinity)) {
-      return this.#put(key, value, 0, size, keep, tags);
+    if (this.#ends || (ttl > 0 && ttl !== Infinity)) {
+      this.#startTimes();
     }
-    // The clock may throw: nothing is changed yet.
-    this.#heldTime = this.#clock();
-    this.#holdsTime = true;
-    try {
-      return this.#put(key, value, ttl, size, keep, tags);
-    } finally {
-      this.#holdsTime = false;
-    }
-  }
-
-  /**
-   * @param {K} key
-   * @param {V} value
-   * @param {number} ttl
-   * @param {number} size
-   * @param {number} keep
-   * @param {import('./tags.js').Tagged | undefined} tags
-   */
-  #put(key, value, ttl, size, keep, tags) {
     this.counters[SETS]++;
-    if (this.#slots.times !== undefined) {
-      this.#sweep();
-    }
     const slot = this.#index.find(key);
-    const hash = this.#index.lastHash;
-    if (size > this.#settings.maxSize) {
-      this.counters[UNADDED]++;
-      if (tags !== undefined) {
-        this.release(tags);
-      }
-      if (slot !== 0) {
-        // It is out of date.
-        this.#remove(slot, 'evict');
-      }
+    if (size > this.#maxSize) {
+      this.#refuse(slot, tags);
       return false;
     }
     if (slot === 0) {
-      this.#insert(key, hash, value, ttl, size, keep, tags);
+      this.#insert(key, value, ttl, size, keep, tags);
     } else {
-      this.#replace(slot, value, ttl, size, keep, tags);
+      this.#replace(slot, key, value, ttl, size, keep, tags);
     }
     return true;
   }
 
+  /** What is to be done about times by a put. */
+  #startTimes() {
+    const slots = this.#slots;
+    this.#ends = true;
+    slots.times ??= new Times(slots.capacity, this.#settings);
+    this.#readClock();
+    if (slots.times.now >= slots.times.quietUntil) {
+      this.#sweep();
+    }
+  }
+
+  /** Whether any entry may be over or invalid. Reads the clock. */
+  #mayBeOver() {
+    const { times } = this.#slots;
+    this.#readClock();
+    return this.#tags !== undefined || (times !== undefined && times.now >= times.quietUntil);
+  }
+
+  /** The clock may throw: whoever uses the time reads it before anything is changed. */
+  #readClock() {
+    const { times } = this.#slots;
+    if (times !== undefined) {
+      times.now = this.now();
+    }
+  }
+
   /**
-   * @param {K} key
-   * @param {number} hash of the key, by the index
+   * A value that is larger than all may be.
+   *
+   * @param {number} slot of the key; 0: none has it
+   * @param {import('./tags.js').Tagged | undefined} tags
+   */
+  #refuse(slot, tags) {
+    this.counters[UNADDED]++;
+    if (tags !== undefined) {
+      this.release(tags);
+    }
+    if (slot !== 0) {
+      // It is out of date.
+      this.#remove(slot, 'evict');
+    }
+  }
+
+  /**
+   * @param {K} key that was looked for last
    * @param {V} value
    * @param {number} ttl
    * @param {number} size
    * @param {number} keep
    * @param {import('./tags.js').Tagged | undefined} tags
    */
-  #insert(key, hash, value, ttl, size, keep, tags) {
+  #insert(key, value, ttl, size, keep, tags) {
     const slots = this.#slots;
+    const index = this.#index;
+    const hash = index.lastHash;
     if (slots.sizes !== undefined) {
       this.#makeRoom(size, 0);
     }
     // The one that makes room for one more hands over its slot.
-    const slot = slots.count >= this.#settings.max ? this.#evict() : slots.take();
+    const slot = slots.count >= this.#max ? this.#evict() : slots.take();
+    const { pairs } = slots;
     // There is one zero, as in a Map.
-    slots.pairs[slot << 1] = key === 0 ? 0 : key;
-    slots.pairs[(slot << 1) | 1] = value;
+    pairs[slot << 1] = key === 0 ? 0 : key;
+    pairs[(slot << 1) | 1] = value;
     if (slots.sizes !== undefined) {
       slots.sizes[slot] = size;
       slots.totalSize += size;
     }
-    this.#begin(slot, ttl, keep, tags);
-    this.#index.add(key, slot, hash);
+    if (this.#ends) {
+      this.#begin(slot, ttl, keep, tags);
+    }
+    index.add(key, slot, hash);
     this.#policy.add(slot);
     if (this.#changes && slots.count >= AUTO_FROM) {
       this.#changes = false;
@@ -320,13 +364,14 @@ class Store {
 
   /**
    * @param {number} slot
+   * @param {K} key equal to that of the entry
    * @param {V} value
    * @param {number} ttl
    * @param {number} size
    * @param {number} keep
    * @param {import('./tags.js').Tagged | undefined} tags
    */
-  #replace(slot, value, ttl, size, keep, tags) {
+  #replace(slot, key, value, ttl, size, keep, tags) {
     const slots = this.#slots;
     const { pairs, sizes } = slots;
     this.counters[UNADDED]++;
@@ -334,8 +379,10 @@ class Store {
       this.#removed.push([pairs[slot << 1], pairs[(slot << 1) | 1], 'set']);
     }
     pairs[(slot << 1) | 1] = value;
-    this.#tags?.detach(slot);
-    this.#begin(slot, ttl, keep, tags);
+    if (this.#ends) {
+      this.#tags?.detach(slot);
+      this.#begin(slot, ttl, keep, tags);
+    }
     if (sizes !== undefined && sizes[slot] !== size) {
       // Out of the policy meanwhile: it must not be evicted itself, and it weighs something else then.
       this.#policy.remove(slot);
@@ -345,7 +392,9 @@ class Store {
       sizes[slot] = size;
       this.#policy.readmit(slot);
     }
-    this.#policy.touch(slot);
+    if (this.#policy.touch(slot)) {
+      this.#adopt(slot, key);
+    }
   }
 
   /**
@@ -357,9 +406,12 @@ class Store {
     if (slot === 0) {
       return false;
     }
-    if (this.#isOver(slot)) {
-      this.#expire(slot);
-      return false;
+    if (this.#ends) {
+      this.#readClock();
+      if (this.#isOver(slot)) {
+        this.#expire(slot);
+        return false;
+      }
     }
     this.counters[REMOVED]++;
     this.#remove(slot, 'delete');
@@ -396,17 +448,17 @@ class Store {
       }
     }
     this.counters[REMOVED] += this.#slots.count;
-    const { max, maxSize, policy } = this.#settings;
-    this.#slots = new Slots(max, maxSize !== Infinity);
+    const { policy } = this.#settings;
+    this.#slots = new Slots(this.#max, this.#maxSize !== Infinity);
     this.#index = new KeyIndex(this.#slots);
     this.#policy = policyOf(policy, this.#slots, this.#limit());
     this.#changes = policy === 'auto';
     this.#tags = undefined;
+    this.#ends = false;
     this.#expiry.stop();
     this.#curve.forget();
     this.#sweptTo = 0;
-    this.#lookedTo = 0;
-    this.#nextEnd = Infinity;
+    this.#restartLook();
   }
 
   /**
@@ -432,8 +484,7 @@ class Store {
 
   /** What all entries may weigh, for the policy. */
   #limit() {
-    const { max, maxSize } = this.#settings;
-    return maxSize === Infinity ? max : maxSize;
+    return this.#maxSize === Infinity ? this.#max : this.#maxSize;
   }
 
   /**
@@ -445,12 +496,16 @@ class Store {
    * @param {import('./tags.js').Tagged | undefined} tags
    */
   #begin(slot, ttl, keep, tags) {
-    const slots = this.#slots;
-    if (ttl > 0 && ttl !== Infinity) {
-      slots.times ??= new Times(slots.capacity, this.#settings);
-      this.#expiry.expect(slots.times.begin(slot, ttl, keep), this.now());
-    } else if (slots.times !== undefined) {
-      slots.times.clear(slot);
+    const { times } = this.#slots;
+    if (times !== undefined) {
+      if (ttl > 0 && ttl !== Infinity) {
+        const end = times.begin(slot, ttl, keep);
+        if (end < this.#expiry.covered) {
+          this.#expiry.expect(end, times.now);
+        }
+      } else {
+        times.clear(slot);
+      }
     }
     if (tags !== undefined) {
       this.#tags?.attach(slot, tags);
@@ -473,8 +528,8 @@ class Store {
 
   /** Whether one that is over need not be kept. @param {number} slot */
   #isGone(slot) {
-    const gone = this.#slots.times?.goneAt(slot) ?? 0;
-    return (gone !== 0 && gone <= this.now()) || (this.#tags?.isInvalid(slot) ?? false);
+    const { times } = this.#slots;
+    return (times !== undefined && times.isGone(slot)) || (this.#tags?.isInvalid(slot) ?? false);
   }
 
   /**
@@ -484,41 +539,59 @@ class Store {
    */
   removeSome() {
     const slots = this.#slots;
-    const now = this.now();
+    const { times } = slots;
+    const tags = this.#tags;
+    this.#readClock();
     const end = Math.min(slots.used, this.#lookedTo + LOOKED_AT);
     if (this.#lookedTo === 0) {
-      this.#tags?.beginLook();
+      tags?.beginLook();
+      times?.beginLook();
     }
     let left = REMOVED_AT_ONCE;
     while (this.#lookedTo < end && left > 0) {
       const slot = this.#lookedTo++;
-      const gone = slots.times?.goneAt(slot) ?? 0;
-      if ((gone !== 0 && gone <= now) || this.#tags?.isInvalid(slot)) {
+      if (this.#isGone(slot)) {
         this.#expire(slot);
         left--;
-      } else if (gone !== 0 && gone < this.#nextEnd) {
-        this.#nextEnd = gone;
+      } else if (times !== undefined && times.ends[slot] !== 0) {
+        this.#nextEnd = Math.min(this.#nextEnd, times.ends[slot]);
+        this.#nextGone = Math.min(this.#nextGone, times.goneAt(slot));
       }
     }
     let next = 0;
     if (this.#lookedTo >= slots.used) {
-      next = this.#tags?.endLook() === false ? now : this.#nextEnd;
-      this.#lookedTo = 0;
-      this.#nextEnd = Infinity;
+      times?.endLook(this.#nextEnd);
+      next = tags?.endLook() === false ? this.now() : this.#nextGone;
+      this.#restartLook();
     }
     this.notify();
     return next;
   }
 
+  #restartLook() {
+    this.#lookedTo = 0;
+    this.#nextEnd = Infinity;
+    this.#nextGone = Infinity;
+  }
+
   /** Removes one that is over. @param {number} slot */
   #expire(slot) {
+    this.#remove(slot, this.#countOver(slot));
+  }
+
+  /**
+   * Counts one that is over, or whose tag was invalidated.
+   *
+   * @param {number} slot
+   * @returns {import('../..').EvictReason} why it goes
+   */
+  #countOver(slot) {
     if (this.#tags?.isInvalid(slot)) {
       this.counters[REMOVED]++;
-      this.#remove(slot, 'invalidate');
-    } else {
-      this.counters[EXPIRATIONS]++;
-      this.#remove(slot, 'expire');
+      return 'invalidate';
     }
+    this.counters[EXPIRATIONS]++;
+    return 'expire';
   }
 
   /**
@@ -527,6 +600,7 @@ class Store {
    * @param {readonly string[]} names
    */
   hold(names) {
+    this.#ends = true;
     return (this.#tags ??= new Tags()).hold(names);
   }
 
@@ -554,7 +628,7 @@ class Store {
    */
   #makeRoom(size, apart) {
     const slots = this.#slots;
-    while (slots.totalSize + size > this.#settings.maxSize && slots.count > apart) {
+    while (slots.totalSize + size > this.#maxSize && slots.count > apart) {
       slots.give(this.#evict());
     }
     if (slots.count === apart) {
@@ -566,19 +640,16 @@ class Store {
   /** @returns {number} the slot of the entry that made room, to be used again or given */
   #evict() {
     const slot = this.#policy.evict();
-    if (this.#tags?.isInvalid(slot)) {
-      this.counters[REMOVED]++;
-      this.#drop(slot, 'invalidate');
-    } else if (this.#slots.times?.isOver(slot)) {
-      this.counters[EXPIRATIONS]++;
-      this.#drop(slot, 'expire');
-    } else {
-      const { count, hashes, times } = this.#slots;
-      if (Curve.watches(hashes[slot])) {
-        this.#curve.evict(hashes[slot], times?.ends[slot] ?? 0, count);
-      }
-      this.#drop(slot, 'evict');
+    if (this.#ends && this.#isOver(slot)) {
+      this.#drop(slot, this.#countOver(slot));
+      return slot;
     }
+    const { hashes } = this.#slots;
+    const hash = hashes[slot];
+    if (Curve.watches(hash)) {
+      this.#curve.evict(hash, this.#slots.times?.ends[slot] ?? 0, this.#slots.count);
+    }
+    this.#drop(slot, 'evict');
     return slot;
   }
 
@@ -610,7 +681,9 @@ class Store {
   #drop(slot, reason) {
     const slots = this.#slots;
     this.#index.remove(slot);
-    this.#tags?.detach(slot);
+    if (this.#ends) {
+      this.#tags?.detach(slot);
+    }
     if (this.#onEvict !== undefined) {
       this.#removed.push([slots.pairs[slot << 1], slots.pairs[(slot << 1) | 1], reason]);
     }

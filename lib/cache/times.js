@@ -7,6 +7,15 @@ const { grown } = require('./columns.js');
  * renewal and for keeping what is stale once they are needed.
  */
 class Times {
+  /**
+   * The time of the operation that goes on. Read once, when nothing is changed yet: a clock that throws in the middle would
+   * leave it half done. Not a parameter, because a fraction that is passed on is a new object of V8 each time.
+   */
+  now = NaN;
+  /** No entry is over before this time. */
+  quietUntil = Infinity;
+  /** The first end that was noted since a look at all of them began. */
+  #firstNoted = Infinity;
   /** When an entry is over. @type {Float64Array} */
   ends;
   /** How long an entry lives from its last use, where a use renews. @type {Float64Array | undefined} */
@@ -22,7 +31,6 @@ class Times {
   /**
    * @param {number} capacity slots
    * @param {object} settings
-   * @param {() => number} settings.now
    * @param {() => number} settings.random
    * @param {boolean} settings.sliding whether a use renews
    * @param {number} settings.maxTtl
@@ -46,12 +54,13 @@ class Times {
    * @returns {number} when nothing of it is needed any more
    */
   begin(slot, ttl, keep) {
-    const { jitter, maxTtl, now, random } = this.#settings;
-    const time = now();
+    const { jitter, maxTtl, random } = this.#settings;
+    const time = this.now;
     const capped = ttl < maxTtl ? ttl : maxTtl;
     const life = jitter === 0 ? capped : capped * (1 - jitter * random());
     const end = some(time + life);
     this.ends[slot] = end;
+    this.#note(end);
     if (this.#costs !== undefined) {
       this.#costs[slot] = 0;
     }
@@ -70,6 +79,26 @@ class Times {
       this.#keeps[slot] = 0;
     }
     return end;
+  }
+
+  /** @param {number} end */
+  #note(end) {
+    if (end < this.quietUntil) {
+      this.quietUntil = end;
+    }
+    if (end < this.#firstNoted) {
+      this.#firstNoted = end;
+    }
+  }
+
+  /** Whoever looks for what is over begins to look at all slots. */
+  beginLook() {
+    this.#firstNoted = Infinity;
+  }
+
+  /** @param {number} first end that was seen */
+  endLook(first) {
+    this.quietUntil = Math.min(first, this.#firstNoted);
   }
 
   /** An entry without a time. @param {number} slot */
@@ -95,7 +124,13 @@ class Times {
   /** @param {number} slot */
   isOver(slot) {
     const end = this.ends[slot];
-    return end !== 0 && end <= this.#settings.now();
+    return end !== 0 && end <= this.now;
+  }
+
+  /** Whether nothing of an entry is needed any more. @param {number} slot */
+  isGone(slot) {
+    const gone = this.goneAt(slot);
+    return gone !== 0 && gone <= this.now;
   }
 
   /** When nothing of an entry is needed any more. @param {number} slot @returns {number} 0: never */
@@ -108,8 +143,9 @@ class Times {
   renew(slot) {
     const before = this.ends[slot];
     if (this.#lives !== undefined && before !== 0) {
-      const end = this.#settings.now() + this.#lives[slot];
+      const end = this.now + this.#lives[slot];
       this.ends[slot] = some(this.#limits === undefined ? end : Math.min(end, this.#limits[slot]));
+      this.#note(this.ends[slot]);
       if (this.#keeps !== undefined && this.#keeps[slot] !== 0) {
         this.#keeps[slot] += this.ends[slot] - before;
       }
