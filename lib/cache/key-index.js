@@ -13,14 +13,18 @@ const WINDOW = 4096;
 const CLASHES = 256;
 /** No key in a table that is filled by chance is so many cells away from where it belongs. */
 const LONG_WAY = 1024;
+/** The lowest bits of a cell: some of the hash, the last one of which says whether the key is a string. */
+const TAG_BITS = 6;
+const TAG = 2 ** TAG_BITS - 1;
+const STRING = 1;
 /** Cells of a table that is too large to be given up: who wanted its keys to collide would have been noticed before. */
 const TRUSTED = 2 ** 22;
 
 /**
  * From key to slot. Keys are told apart as a Map tells them.
  *
- * Numbers and strings are in a hash table of two 32-bit words a cell, slot and hash, with linear probing and without
- * tombstones: 16 to 32 bytes a key, less than a Map takes, and an eviction costs less as well. It has no other end than
+ * Numbers and strings are in a hash table of 32-bit cells, slot and a part of the hash, with linear probing and without
+ * tombstones: 8 to 16 bytes a key, less than a Map takes, and an eviction costs less as well. It has no other end than
  * that of memory, where a Map ends at 2^24 or before. All other keys are in a Map, because V8 shows the hash of an
  * object to nobody.
  *
@@ -29,8 +33,8 @@ const TRUSTED = 2 ** 22;
  * have wanted.
  */
 class KeyIndex {
-  /** Slot and hash of each cell; slot 0 is an empty cell. */
-  #cells = new Int32Array(2 * FIRST_CELLS);
+  /** Slot and tag of each cell; 0 is an empty one. */
+  #cells = new Int32Array(FIRST_CELLS);
   #mask = FIRST_CELLS - 1;
   /** From a hash to its cell, by the highest bits. */
   #shift = 32 - Math.log2(FIRST_CELLS);
@@ -76,10 +80,11 @@ class KeyIndex {
     const mask = this.#mask;
     const { pairs } = this.#slots;
     this.#hash = hash;
+    const tag = (hash & TAG) | STRING;
     for (let cell = hash >>> this.#shift; ; cell = (cell + 1) & mask) {
-      const slot = cells[cell << 1];
-      if (slot === 0 || (cells[(cell << 1) | 1] === hash && pairs[slot << 1] === key)) {
-        return slot;
+      const word = cells[cell];
+      if (word === 0 || ((word & TAG) === tag && pairs[(word >>> TAG_BITS) << 1] === key)) {
+        return word >>> TAG_BITS;
       }
     }
   }
@@ -100,10 +105,11 @@ class KeyIndex {
     const mask = this.#mask;
     const { pairs } = this.#slots;
     this.#hash = hash;
+    const tag = hash & TAG & ~STRING;
     for (let cell = hash >>> this.#shift; ; cell = (cell + 1) & mask) {
-      const slot = cells[cell << 1];
-      if (slot === 0 || (cells[(cell << 1) | 1] === hash && pairs[slot << 1] === key)) {
-        return slot;
+      const word = cells[cell];
+      if (word === 0 || ((word & TAG) === tag && pairs[(word >>> TAG_BITS) << 1] === key)) {
+        return word >>> TAG_BITS;
       }
     }
   }
@@ -131,7 +137,7 @@ class KeyIndex {
         hashes[slot] = this.#hashOf(key);
       }
     }
-    if (!this.#place(slot, hashes[slot])) {
+    if (!this.#place(slot, typeof key === 'string' ? STRING : 0)) {
       this.#adapt(this.#cells);
       this.#rebuild(this.#mask + 1);
     }
@@ -154,19 +160,18 @@ class KeyIndex {
     const mask = this.#mask;
     const shift = this.#shift;
     let hole = hash >>> shift;
-    while (cells[hole << 1] !== slot) {
+    while (cells[hole] >>> TAG_BITS !== slot) {
       hole = (hole + 1) & mask;
     }
     // What was pushed on by the one that goes moves up, so that no search ends at the hole before it.
-    for (let cell = (hole + 1) & mask; cells[cell << 1] !== 0; cell = (cell + 1) & mask) {
-      const home = cells[(cell << 1) | 1] >>> shift;
+    for (let cell = (hole + 1) & mask; cells[cell] !== 0; cell = (cell + 1) & mask) {
+      const home = hashes[cells[cell] >>> TAG_BITS] >>> shift;
       if (((cell - home) & mask) >= ((cell - hole) & mask)) {
-        cells[hole << 1] = cells[cell << 1];
-        cells[(hole << 1) | 1] = cells[(cell << 1) | 1];
+        cells[hole] = cells[cell];
         hole = cell;
       }
     }
-    cells[hole << 1] = 0;
+    cells[hole] = 0;
     this.#room++;
   }
 
@@ -184,23 +189,25 @@ class KeyIndex {
 
   /**
    * @param {number} slot
-   * @param {number} hash
+   * @param {number} kind of its key, `STRING` or 0
    * @returns {boolean} false if too many keys collide
    */
-  #place(slot, hash) {
+  #place(slot, kind) {
+    const { hashes } = this.#slots;
     const cells = this.#cells;
     const mask = this.#mask;
+    const hash = hashes[slot];
+    const tag = (hash & TAG & ~STRING) | kind;
     let cell = hash >>> this.#shift;
     let way = 0;
-    while (cells[cell << 1] !== 0) {
-      if (cells[(cell << 1) | 1] === hash) {
+    for (let word = cells[cell]; word !== 0; word = cells[cell]) {
+      if ((word & TAG) === tag && hashes[word >>> TAG_BITS] === hash) {
         this.#clashes++;
       }
       cell = (cell + 1) & mask;
       way++;
     }
-    cells[cell << 1] = slot;
-    cells[(cell << 1) | 1] = hash;
+    cells[cell] = (slot << TAG_BITS) | tag;
     this.#room--;
     return (way < LONG_WAY && this.#clashes < CLASHES) || mask >= TRUSTED;
   }
@@ -219,13 +226,13 @@ class KeyIndex {
    * @returns {boolean} false if too many keys collide; some are not in it then
    */
   #fill(old, size) {
-    this.#cells = new Int32Array(2 * size);
+    this.#cells = new Int32Array(size);
     this.#mask = size - 1;
     this.#shift = 32 - Math.log2(size);
     this.#room = size * FULL;
     this.#clashes = 0;
-    for (let at = 0; at < old.length; at += 2) {
-      if (old[at] !== 0 && !this.#place(old[at], old[at + 1])) {
+    for (const word of old) {
+      if (word !== 0 && !this.#place(word >>> TAG_BITS, word & STRING)) {
         return false;
       }
     }
@@ -249,17 +256,16 @@ class KeyIndex {
       this.#longest = -1;
       this.#numbers = false;
     }
-    for (let at = 0; at < cells.length; at += 2) {
-      const slot = cells[at];
+    for (let cell = 0; cell < cells.length; cell++) {
+      const slot = cells[cell] >>> TAG_BITS;
       const key = pairs[slot << 1];
       if (slot === 0) {
         // An empty cell.
       } else if (!this.#tabled(key)) {
-        cells[at] = 0;
+        cells[cell] = 0;
         this.#addToMap(key, slot);
       } else if (typeof key === 'string' && key.length > WHOLE) {
         hashes[slot] = this.#hashOf(key);
-        cells[at + 1] = hashes[slot];
       }
     }
   }
@@ -269,8 +275,10 @@ class KeyIndex {
    * @returns {Iterable<[key: unknown, hash: number] | undefined>}
    */
   *#entriesOf(cells) {
-    for (let at = 0; at < cells.length; at += 2) {
-      yield cells[at] === 0 ? undefined : [this.#slots.pairs[cells[at] << 1], cells[at + 1]];
+    const { pairs, hashes } = this.#slots;
+    for (const word of cells) {
+      const slot = word >>> TAG_BITS;
+      yield word === 0 ? undefined : [pairs[slot << 1], hashes[slot]];
     }
   }
 
