@@ -1186,7 +1186,7 @@ export interface CacheStats {
   curve: CacheCurvePoint[];
 }
 
-/** One entry of a {@link CacheDump}: key, value, and what is left of its time, its size, its tags. */
+/** One entry of a {@link CacheDump}: key, value, and what is left of its time, its size, its tags, its namespace. */
 export type CacheDumpEntry<K, V> = [
   key: K,
   value: V,
@@ -1197,6 +1197,8 @@ export type CacheDumpEntry<K, V> = [
     size: number | null;
     /** Its tags, if it has any. */
     tags?: string[] | undefined;
+    /** That of an entry that is in one. */
+    namespace?: string | undefined;
   },
 ];
 
@@ -1225,7 +1227,7 @@ export class Cache<K, V> {
    */
   constructor(options: CacheOptions<K, V>);
 
-  /** Entries now, those included that are over but were not yet removed. Count; 0 after `close`. */
+  /** Entries now, in all namespaces, those included that are over but were not yet removed. Count; 0 after `close`. */
   readonly size: number;
 
   /**
@@ -1272,7 +1274,8 @@ export class Cache<K, V> {
   delete(key: K): boolean;
 
   /**
-   * Removes all entries, and gives their memory back. Results of loads under way will not be stored.
+   * Removes all entries, those of all namespaces as well, and gives their memory back. Results of loads under way will not be
+   * stored.
    *
    * @throws {Error} `ERR_HEAPWISE_CACHE_CLOSED`
    */
@@ -1327,6 +1330,15 @@ export class Cache<K, V> {
    */
   invalidateTag(tag: string): boolean;
 
+  /**
+   * Keys of their own within this cache: the same ones each time it is asked for that name. A namespace without entries is
+   * forgotten when nobody has the object any more, so that there may be one for each user.
+   *
+   * @throws {Error} `ERR_HEAPWISE_CACHE_CLOSED`
+   * @throws {TypeError} `ERR_HEAPWISE_INVALID_ARG_TYPE`
+   */
+  namespace(name: string): CacheNamespace<K, V>;
+
   /** The figures now. Works after `close` as well. */
   stats(): CacheStats;
 
@@ -1348,11 +1360,42 @@ export class Cache<K, V> {
    */
   load(dump: CacheDump<K, V>): void;
 
-  /** Removes all entries. After this only `size` and `stats` work, on no entries. */
+  /** Removes all entries. After this only `size` and `stats` work, on no entries, here and in all namespaces. */
   close(): void;
 
   /** As `close`. */
   [Symbol.dispose](): void;
+}
+
+/**
+ * Keys of a {@link Cache} that are no other one's: `get('5')` of one namespace does not find what another one has set. They
+ * share the bounds, the options, the tags and the statistics of the cache, and whoever is used least makes room, in whatever
+ * namespace. Its methods are those of the cache.
+ */
+export interface CacheNamespace<K, V> extends Pick<
+  Cache<K, V>,
+  | 'get'
+  | 'peek'
+  | 'has'
+  | 'set'
+  | 'delete'
+  | 'keys'
+  | 'values'
+  | 'entries'
+  | 'getOrLoad'
+  | typeof Symbol.iterator
+> {
+  /** Entries now, those included that are over but were not yet removed. Count; 0 after `clear`, and after `close` of the cache. */
+  readonly size: number;
+
+  /**
+   * Removes all entries of the namespace, in a time that does not depend on their number: they are not found any more from
+   * now on, and their memory comes back as that of expired ones does, when `onEvict` is told of them. Results of loads
+   * under way will not be stored.
+   *
+   * @throws {Error} `ERR_HEAPWISE_CACHE_CLOSED`
+   */
+  clear(): void;
 }
 
 /** What values that are neither strings nor bytes become, and how they come back. */

@@ -7,6 +7,7 @@ const { readFileSync } = require('node:fs');
 const { join } = require('node:path');
 const { describe, test } = require('node:test');
 const heapwise = require('..');
+const { CacheNamespace } = require('../lib/cache/namespace.js');
 const { ResourceLease } = require('../lib/resource-pool/lease.js');
 const { codes } = require('../lib/errors.js');
 
@@ -38,6 +39,7 @@ const MEMBERS = {
     'invalidateTag',
     'keys',
     'load',
+    'namespace',
     'peek',
     'set',
     'stats',
@@ -134,12 +136,15 @@ const SYMBOLS = new Map([
 
 const declarations = readFileSync(join(__dirname, '..', 'index.d.ts'), 'utf8');
 
+/** Those that it inherits from another class of this package included. */
 function membersOf(prototype) {
   const keys = Reflect.ownKeys(prototype).filter((key) => key !== 'constructor');
-  return keys.map((key) => {
+  const own = keys.map((key) => {
     const name = SYMBOLS.get(key) ?? String(key);
     return Object.getOwnPropertyDescriptor(prototype, key).get ? `get ${name}` : name;
   });
+  const parent = Object.getPrototypeOf(prototype);
+  return parent === CacheNamespace.prototype ? [...new Set([...own, ...membersOf(parent)])] : own;
 }
 
 /** Members of a class or interface in index.d.ts, spelt as `membersOf` does. */

@@ -1,7 +1,8 @@
 'use strict';
 
 const { error } = require('../errors.js');
-const { LOADS, LOAD_ERRORS, STALE_HITS } = require('./store.js');
+const { LOADS, LOAD_ERRORS, STALE_HITS } = require('./counters.js');
+const { sizeFor } = require('./size-of.js');
 const { isInvalidated } = require('./tags.js');
 
 /** Keys whose failure is remembered, at most. */
@@ -69,31 +70,32 @@ class LoadContext {
  */
 class Loader {
   #store;
-  #measure;
+  #sizes;
   #timers;
   /** A set or delete of the key takes its load out, whose result is then not stored. @type {Map<K, Load<V>>} */
   #loads = new Map();
   /** What has failed, and until when nobody tries again. @type {Map<K, { reason: unknown, until: number }>} */
   #failures = new Map();
+  /** Whether there may be any of both: most sets come when there are none. */
+  #isBusy = false;
 
   /**
    * @param {import('./store.js').Store<K, V>} store
-   * @param {(key: K, value: V, given: number | undefined) => number} measure the size of a value; may throw
+   * @param {Parameters<typeof sizeFor>[0]} sizes how large a value may be, and who measures
    * @param {import('../timers.js').Timers} timers
    */
-  constructor(store, measure, timers) {
+  constructor(store, sizes, timers) {
     this.#store = store;
-    this.#measure = measure;
+    this.#sizes = sizes;
     this.#timers = timers;
   }
 
   /** The key was set or deleted: that is newer than what is being loaded. @param {K} key */
   supersede(key) {
-    if (this.#loads.size !== 0) {
+    if (this.#isBusy) {
       this.#loads.delete(key);
-    }
-    if (this.#failures.size !== 0) {
       this.#failures.delete(key);
+      this.#isBusy = this.#loads.size !== 0 || this.#failures.size !== 0;
     }
   }
 
@@ -191,6 +193,7 @@ class Loader {
     // Tags are held now: what is invalidated while the value is loaded concerns it.
     const begun = new Load(this.#store.now(), options.tags && this.#store.hold(options.tags));
     this.#loads.set(key, begun);
+    this.#isBusy = true;
     begun.promise = this.#run(key, load, options, begun);
     return begun;
   }
@@ -207,7 +210,7 @@ class Loader {
     try {
       value = await load(key, new LoadContext(own));
       // Not if the key was set or deleted meanwhile, or the cache cleared: that is newer than what was loaded.
-      const size = this.#loads.get(key) === own ? this.#measure(key, value, options.size) : 0;
+      const size = this.#loads.get(key) === own ? sizeFor(this.#sizes, key, value, options.size) : 0;
       // What measures may have used the cache as well.
       if (this.#end(key, own)) {
         this.#failures.delete(key);
@@ -277,6 +280,7 @@ class Loader {
     if (this.#failures.size >= FAILURES) {
       this.#failures.delete(/** @type {K} */ (this.#failures.keys().next().value));
     }
+    this.#isBusy = true;
     this.#failures.set(key, { reason, until: this.#store.now() + ttl });
   }
 

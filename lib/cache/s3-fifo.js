@@ -11,8 +11,8 @@ const USES = 3;
 const IN_SMALL = 4;
 /** Uses that take an entry from the small list to the main one. */
 const PROMOTED = 2;
-/** Of the bound. */
-const SMALL_SHARE = 0.1;
+/** The small list is one part of so many of the bound. */
+const SMALL_PART = 10;
 /** Of the entries. */
 const GHOST_SHARE = 0.9;
 
@@ -41,7 +41,7 @@ class S3Fifo {
    */
   constructor(slots, limit) {
     this.#slots = slots;
-    this.#smallLimit = Math.floor(limit * SMALL_SHARE);
+    this.#smallLimit = Math.floor(limit / SMALL_PART);
     slots.marks.fill(0);
   }
 
@@ -105,7 +105,8 @@ class S3Fifo {
       this.#ghost = new Ghost(Math.max(1, Math.floor(this.#ghostFor * GHOST_SHARE)));
     }
     // A share of what is there, not of a bound: which of two bounds is reached depends on the entries.
-    const smallIsFull = this.#small >= Math.floor(slots.totalWeight * SMALL_SHARE);
+    // In whole parts, which need no rounding: a division takes as long as all the rest.
+    const smallIsFull = this.#small * SMALL_PART > slots.totalWeight - SMALL_PART;
     if (smallIsFull || slots.oldest(MAIN) === MAIN) {
       for (let slot = slots.oldest(SMALL); slot !== SMALL; slot = slots.oldest(SMALL)) {
         this.remove(slot);

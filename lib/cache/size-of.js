@@ -40,4 +40,17 @@ function checkedSize(given) {
   return given === undefined ? undefined : measured(given);
 }
 
-module.exports = { checkedSize, measured, sizeOf };
+/**
+ * The size that a value is stored with.
+ *
+ * @param {{ maxSize: number, sizeOf: (value: any, key: any) => unknown }} sizes Infinity: sizes do not count
+ * @param {unknown} key
+ * @param {unknown} value
+ * @param {number | undefined} given
+ * @returns {number}
+ */
+function sizeFor({ maxSize, sizeOf: measure }, key, value, given) {
+  return maxSize === Infinity ? 0 : (given ?? measured(measure(value, key)));
+}
+
+module.exports = { checkedSize, sizeFor, sizeOf };

@@ -23,6 +23,8 @@ class Slots {
   marks = new Uint8Array(FIRST_CAPACITY);
   /** Of each entry, where sizes count. @type {Float64Array | undefined} */
   sizes;
+  /** The namespaces of entries, once there are any. @type {(import('./entries.js').Space | undefined)[] | undefined} */
+  spaces;
   /** When entries end, once one of them does. @type {import('./times.js').Times | undefined} */
   times;
   /** Slots that were ever used. */
@@ -44,6 +46,7 @@ class Slots {
     this.#most = most + LISTS;
     this.sizes = sized ? new Float64Array(FIRST_CAPACITY) : undefined;
     this.times = undefined;
+    this.spaces = undefined;
     for (let list = 0; list < LISTS; list++) {
       this.pairs.push(undefined, undefined);
       this.links[list << 1] = list;
@@ -74,6 +77,9 @@ class Slots {
     this.pairs[slot << 1] = undefined;
     this.pairs[(slot << 1) | 1] = undefined;
     this.times?.clear(slot);
+    if (this.spaces !== undefined) {
+      this.spaces[slot] = undefined;
+    }
     this.links[slot << 1] = this.#free;
     this.#free = slot;
   }
