@@ -7,6 +7,7 @@ const { Loader } = require('./loader.js');
 const { CacheNamespace, restart, restore } = require('./namespace.js');
 const { cacheOptions, isTagList } = require('./options.js');
 const { Registry } = require('./registry.js');
+const { sizeFor } = require('./size-of.js');
 const { Store } = require('./store.js');
 
 /**
@@ -184,7 +185,9 @@ function createCacheClass(timers) {
   function partsOf(options, entries, space) {
     /** @type {Store<K, V>} */
     const store = new Store(entries, space);
-    return { options, entries, store, loader: new Loader(store, options, timers) };
+    /** @type {(key: K, value: V, given: number | undefined) => number} */
+    const measure = (key, value, given) => sizeFor(options, key, value, given);
+    return { options, entries, store, loader: new Loader(store, measure, timers) };
   }
 
   return Cache;

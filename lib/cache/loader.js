@@ -2,7 +2,6 @@
 
 const { error } = require('../errors.js');
 const { LOADS, LOAD_ERRORS, STALE_HITS } = require('./counters.js');
-const { sizeFor } = require('./size-of.js');
 const { isInvalidated } = require('./tags.js');
 
 /** Keys whose failure is remembered, at most. */
@@ -70,7 +69,7 @@ class LoadContext {
  */
 class Loader {
   #store;
-  #sizes;
+  #measure;
   #timers;
   /** A set or delete of the key takes its load out, whose result is then not stored. @type {Map<K, Load<V>>} */
   #loads = new Map();
@@ -81,12 +80,12 @@ class Loader {
 
   /**
    * @param {import('./store.js').Store<K, V>} store
-   * @param {Parameters<typeof sizeFor>[0]} sizes how large a value may be, and who measures
+   * @param {(key: K, value: V, given: number | undefined) => number} measure the size of a value; may throw
    * @param {import('../timers.js').Timers} timers
    */
-  constructor(store, sizes, timers) {
+  constructor(store, measure, timers) {
     this.#store = store;
-    this.#sizes = sizes;
+    this.#measure = measure;
     this.#timers = timers;
   }
 
@@ -210,7 +209,7 @@ class Loader {
     try {
       value = await load(key, new LoadContext(own));
       // Not if the key was set or deleted meanwhile, or the cache cleared: that is newer than what was loaded.
-      const size = this.#loads.get(key) === own ? sizeFor(this.#sizes, key, value, options.size) : 0;
+      const size = this.#loads.get(key) === own ? this.#measure(key, value, options.size) : 0;
       // What measures may have used the cache as well.
       if (this.#end(key, own)) {
         this.#failures.delete(key);
