@@ -1502,6 +1502,44 @@ export interface SharedCacheSetOptions {
   ttl?: number | undefined;
 }
 
+/** Options of {@link SharedCache.keys}, `values` and `entries`. */
+export interface SharedCacheKeysOptions {
+  /**
+   * Only keys that begin with these bytes, UTF-8 if it is a string. All other keys are looked at as well, but outside
+   * of JavaScript.
+   *
+   * @default '', all keys
+   */
+  prefix?: string | Uint8Array | undefined;
+
+  /**
+   * Whether all keys come as Buffers. Otherwise they come as strings, and as Buffers only where their bytes are no
+   * UTF-8. Either finds the entry: a string is the same key as a Buffer of its UTF-8.
+   *
+   * @default false
+   */
+  buffers?: boolean | undefined;
+}
+
+/** Options of {@link SharedCache.scan}. */
+export interface SharedCacheScanOptions extends SharedCacheKeysOptions {
+  /**
+   * About how many entries are looked at, whether their keys begin with the prefix or not. An integer >= 1. Fewer are where
+   * keys are long: a step ends after 64 KiB of them.
+   *
+   * @default 256
+   */
+  count?: number | undefined;
+}
+
+/** What a step of {@link SharedCache.scan} has found. */
+export interface SharedCacheScan<K = string | Buffer> {
+  /** Where to go on; `undefined` when that was all. */
+  cursor: number | undefined;
+  /** In no order. There may be none though there are more to come. */
+  keys: K[];
+}
+
 /** The figures of a {@link SharedCache}, of all threads. Counts are since the cache was made; `clear` does not reset them. */
 export interface SharedCacheStats {
   /** Entries now, those included that have expired but were not yet removed. Count. */
@@ -1608,8 +1646,65 @@ export class SharedCache<T = any> {
    */
   set(key: string | Uint8Array, value: T, options?: SharedCacheSetOptions): void;
 
+  /** The value of a key, as `get` returns it. Counts neither as a hit nor as a use. @throws as `get` does */
+  peek(key: string | Uint8Array): T | undefined;
+
   /** Removes an entry, and returns whether there was one. @throws as `get` does */
   delete(key: string | Uint8Array): boolean;
+
+  /**
+   * Removes all entries whose keys begin with a prefix, and resolves with how many there were. It looks at all keys, some
+   * thousands in one turn of the event loop; entries that are set meanwhile are removed or not.
+   *
+   * @param prefix a string or bytes that are not empty; UTF-8 of a string
+   * @throws {TypeError} `ERR_HEAPWISE_INVALID_ARG_TYPE`
+   * @throws {RangeError} `ERR_HEAPWISE_INVALID_ARG_VALUE`
+   * @throws {Error} `ERR_HEAPWISE_CACHE_CLOSED`, also as a rejection when it is closed in the middle
+   */
+  deletePrefix(prefix: string | Uint8Array): Promise<number>;
+
+  /**
+   * The keys, in no order, a few hundred at a time: no copy of all of them is made, and no other thread waits for more
+   * than that. Other threads, and the loop itself, may change the cache meanwhile: what is there all the time
+   * comes once, what is set or removed meanwhile comes once or not at all. Counts no hits and no uses.
+   *
+   * @throws {TypeError} `ERR_HEAPWISE_INVALID_ARG_TYPE`, `ERR_HEAPWISE_UNKNOWN_OPTION`
+   * @throws {RangeError} `ERR_HEAPWISE_INVALID_ARG_VALUE` when the prefix is too long
+   * @throws {Error} `ERR_HEAPWISE_CACHE_CLOSED`, also when it is closed in the middle
+   */
+  keys(options: SharedCacheKeysOptions & { buffers: true }): IterableIterator<Buffer>;
+  keys(options?: SharedCacheKeysOptions): IterableIterator<string | Buffer>;
+
+  /** The values, as `keys` and `peek` find them. @throws as these do */
+  values(options?: SharedCacheKeysOptions): IterableIterator<T>;
+
+  /** Keys and values, as `keys` and `peek` find them. @throws as these do */
+  entries(options: SharedCacheKeysOptions & { buffers: true }): IterableIterator<[Buffer, T]>;
+  entries(options?: SharedCacheKeysOptions): IterableIterator<[string | Buffer, T]>;
+
+  /** As `entries`. */
+  [Symbol.iterator](): IterableIterator<[string | Buffer, T]>;
+
+  /**
+   * One step of a walk over all keys, for those who cannot wait for a loop over `keys` to end. A walk promises what `keys`
+   * does. It needs no end, and its cursor is of use to all threads for as long as the cache is open.
+   *
+   * ```js
+   * for (let cursor = 0; cursor !== undefined; await setImmediate()) {
+   *   const found = cache.scan(cursor, { prefix: 'user:' });
+   *   handle(found.keys);
+   *   cursor = found.cursor;
+   * }
+   * ```
+   *
+   * @param cursor where to go on: what the step before has returned. An integer; 0, the default, is the beginning
+   * @throws as `keys` does
+   */
+  scan(
+    cursor: number | undefined,
+    options: SharedCacheScanOptions & { buffers: true },
+  ): SharedCacheScan<Buffer>;
+  scan(cursor?: number, options?: SharedCacheScanOptions): SharedCacheScan;
 
   /**
    * Removes all entries. They are gone at once; their memory comes free soon after, on a thread.

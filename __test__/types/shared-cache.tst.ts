@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'tstyche';
-import { SharedCache, type SharedCacheStats } from '../..';
+import { SharedCache, type SharedCacheScan, type SharedCacheStats } from '../..';
 
 const cache = new SharedCache({ maxBytes: 1 << 20 });
 
@@ -36,4 +36,20 @@ test('a codec of one type makes a cache of that type', () => {
   const codec = { encode: (date: Date) => date.toJSON(), decode: (stored: string) => new Date(stored) };
   const dates = new SharedCache({ maxBytes: 1 << 20, codec });
   expect(dates.get('key')).type.toBe<Date | undefined>();
+});
+
+test('keys are strings or Buffers, and Buffers only where that is asked for', () => {
+  expect(cache.keys({ prefix: Buffer.from('a') })).type.toBe<IterableIterator<string | Buffer>>();
+  expect(cache.keys({ buffers: true })).type.toBe<IterableIterator<Buffer>>();
+  expect(cache.scan(5, { count: 10 })).type.toBe<SharedCacheScan>();
+  expect(cache.scan(undefined, { buffers: true }).keys).type.toBe<Buffer[]>();
+  expect(cache.scan().cursor).type.toBe<number | undefined>();
+  expect(cache.deletePrefix('a')).type.toBe<Promise<number>>();
+  expect(cache.keys).type.not.toBeCallableWith({ prefix: 5 });
+  expect(cache.keys).type.not.toBeCallableWith({ count: 5 });
+  const users = new SharedCache<{ id: number }>({ maxBytes: 1 << 20, codec: 'json' });
+  expect(users.values()).type.toBe<IterableIterator<{ id: number }>>();
+  expect([...users]).type.toBe<[string | Buffer, { id: number }][]>();
+  expect(users.entries({ buffers: true })).type.toBe<IterableIterator<[Buffer, { id: number }]>>();
+  expect(users.peek('a')).type.toBe<{ id: number } | undefined>();
 });

@@ -5,6 +5,7 @@ const validate = require('../validate.js');
 const { decoded, encoded } = require('./codec.js');
 const { BUFFER, ENCODED, KINDS, kindOf, typedArrayOf } = require('./kinds.js');
 const { settingsOf } = require('./options.js');
+const scan = require('./scan.js');
 
 const SET_OPTIONS = /** @type {const} */ (['ttl']);
 const LONGEST_KEY = 65_535;
@@ -22,6 +23,7 @@ const WINDOW = 64 << 10;
  *
  * @typedef {{
  *   get(key: Key): any,
+ *   peek(key: Key): any,
  *   getBytes(key: Key): number | undefined,
  *   getInto(key: Key, target: Uint8Array): number | undefined,
  *   take(target: Uint8Array): void,
@@ -32,6 +34,8 @@ const WINDOW = 64 << 10;
  *   setBytes(key: Key, value: ArrayBufferView, kind: number, ttl?: number): number | undefined,
  *   remove(key: Key): boolean | number,
  *   size(): number,
+ *   scan(prefix: Key, cursor: number, count: number, buffers: boolean): (Key | number | undefined)[] | number,
+ *   removePrefix(prefix: Key, cursor: number, count: number): [number, number | undefined] | number,
  *   clear(): number | undefined,
  *   stats(): number[],
  *   close(): void,
@@ -87,6 +91,15 @@ function createSharedCacheClass({ binding }) {
       }
       const get = this.#get;
       const found = get(key);
+      return typeof found === 'number' ? this.#read(found, key) : found;
+    }
+
+    /** @param {Key} key */
+    peek(key) {
+      if (typeof key !== 'string') {
+        checkKey(key);
+      }
+      const found = this.#native.peek(key);
       return typeof found === 'number' ? this.#read(found, key) : found;
     }
 
@@ -170,6 +183,47 @@ function createSharedCacheClass({ binding }) {
       return removed;
     }
 
+    /** @param {unknown} prefix */
+    deletePrefix(prefix) {
+      const checked = scan.wholePrefix(prefix);
+      this.#assertOpen();
+      return scan.removePrefix(() => this.#native, checked);
+    }
+
+    /** @param {import('../..').SharedCacheKeysOptions} [options] */
+    keys(options) {
+      const checked = scan.keysOptions(options, 'SharedCache.keys');
+      this.#assertOpen();
+      return scan.keysOf(() => this.#native, checked);
+    }
+
+    /** @param {import('../..').SharedCacheKeysOptions} [options] */
+    values(options) {
+      const checked = scan.keysOptions(options, 'SharedCache.values');
+      this.#assertOpen();
+      return this.#pairs(checked, (_key, value) => value);
+    }
+
+    /** @param {import('../..').SharedCacheKeysOptions} [options] */
+    entries(options) {
+      const checked = scan.keysOptions(options, 'SharedCache.entries');
+      this.#assertOpen();
+      return this.#pairs(checked, (key, value) => [key, value]);
+    }
+
+    [Symbol.iterator]() {
+      return this.entries();
+    }
+
+    /**
+     * @param {number} [cursor]
+     * @param {import('../..').SharedCacheScanOptions} [options]
+     */
+    scan(cursor, options) {
+      const from = validate.number(cursor, 'cursor', { default: 0, min: 0, integer: true });
+      return scan.step(this.#native, from, scan.scanOptions(options));
+    }
+
     clear() {
       const refusal = this.#native.clear();
       if (refusal !== undefined) {
@@ -226,6 +280,27 @@ function createSharedCacheClass({ binding }) {
 
     [Symbol.dispose]() {
       this.close();
+    }
+
+    #assertOpen() {
+      if (this.#isClosed) {
+        throw error('ERR_HEAPWISE_CACHE_CLOSED');
+      }
+    }
+
+    /**
+     * @template R
+     * @param {ReturnType<typeof scan.keysOptions>} options
+     * @param {(key: Key, value: any) => R} result
+     */
+    *#pairs(options, result) {
+      for (const key of scan.keysOf(() => this.#native, options)) {
+        const value = this.peek(key);
+        // It may have gone since its key was read.
+        if (value !== undefined) {
+          yield result(key, value);
+        }
+      }
     }
 
     /**

@@ -17,6 +17,9 @@ const LOAD: usize = 5;
 /// Below this many entries for each bucket the index shrinks.
 const LOW_LOAD: usize = 2;
 
+/// Positions of [`Index::stretch`]: one for each tag.
+pub const POSITIONS: u64 = 1 << 32;
+
 const EMPTY: u64 = 0;
 /// In place of a reference: the upper half of the slot is the number of the line where the bucket continues.
 const LINK: u32 = u32::MAX;
@@ -137,6 +140,24 @@ impl Index {
             }
             line = link_of(words).and_then(|next| self.overflow.get(next));
         }
+    }
+
+    /// The bucket with the tag whose reversed bits are `position`, and the position behind the last tag of that bucket.
+    ///
+    /// In the order of their reversed bits the tags of a bucket are one stretch of all tags, and so are those of the two
+    /// that it is divided into. So whoever walks in this order comes by each tag once, however the index grows and shrinks
+    /// meanwhile.
+    #[must_use]
+    pub const fn stretch(&self, position: u32) -> (usize, u64) {
+        let len = self.buckets.len();
+        let bucket = self.address(position.reverse_bits());
+        let round = len.next_power_of_two();
+        let half = round / 2;
+        // Those are divided already whose other half exists.
+        let divided = bucket >= half || bucket + half < len;
+        let bits = round.ilog2() - if divided { 0 } else { 1 };
+        let length = POSITIONS >> bits;
+        (bucket, (position as u64 / length + 1) * length)
     }
 
     /// The bucket of a tag: its low bits, one fewer where the bucket that they mean does not exist yet.

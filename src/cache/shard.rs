@@ -65,6 +65,19 @@ impl Shard {
         self.index.find(hash.tag(), |reference| self.entries.get(reference).key() == key)
     }
 
+    /// Calls `each` with the entries of one bucket whose place in the order of [`Index::stretch`] is `position` or behind
+    /// it. Returns the position where the next bucket begins.
+    pub fn walk(&self, position: u32, mut each: impl FnMut(u32)) -> u64 {
+        let (bucket, end) = self.index.stretch(position);
+        self.index.bucket(bucket, |tag, reference| {
+            // A bucket that was joined with another one has also entries that were seen before.
+            if tag.reverse_bits() >= position {
+                each(reference);
+            }
+        });
+        end
+    }
+
     /// An entry of this shard.
     pub const fn entry(&self, reference: u32) -> Entry<'_> {
         self.entries.get(reference)

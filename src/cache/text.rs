@@ -38,6 +38,33 @@ pub fn encode(units: impl Iterator<Item = u16>, bytes: &mut Vec<u8>) {
     }
 }
 
+/// The units that [`encode`] makes such bytes of; false if there are none.
+pub fn decode(bytes: &[u8], units: &mut Vec<u16>) -> bool {
+    units.clear();
+    let mut rest = bytes;
+    while let [first, others @ ..] = rest {
+        let (length, head) = match first {
+            0..0x80 => (0, u32::from(*first)),
+            0x80..0xE0 => (1, u32::from(first & 0x1F)),
+            0xE0..0xF0 => (2, u32::from(first & 0x0F)),
+            _ => (3, u32::from(first & 0x07)),
+        };
+        let Some((tail, next)) = others.split_at_checked(length) else { return false };
+        let code = tail.iter().fold(head, |code, byte| code << 6 | u32::from(byte & 0x3F));
+        if let Ok(unit) = u16::try_from(code) {
+            units.push(unit);
+        } else {
+            let Some(character) = char::from_u32(code) else { return false };
+            units.extend_from_slice(character.encode_utf16(&mut [0; 2]));
+        }
+        rest = next;
+    }
+    // Whatever is no such encoding, too long or in halves, is not what comes out again.
+    let mut again = Vec::with_capacity(bytes.len());
+    encode(units.iter().copied(), &mut again);
+    again == bytes
+}
+
 /// UTF-8 of bytes that are one unit each.
 pub fn encode_latin1(latin1: &[u8], bytes: &mut Vec<u8>) {
     for unit in latin1 {

@@ -79,3 +79,11 @@ pub fn to_number(env: sys::napi_env, value: sys::napi_value) -> Option<f64> {
     let status = unsafe { sys::napi_get_value_double(env, value, &raw mut number) };
     (status == sys::Status::napi_ok).then_some(number)
 }
+
+/// Whether a value from JavaScript is `true`.
+pub fn to_boolean(env: sys::napi_env, value: sys::napi_value) -> bool {
+    let mut boolean = false;
+    // SAFETY: inside a call of `env`, whose value it is.
+    let status = unsafe { sys::napi_get_value_bool(env, value, &raw mut boolean) };
+    status == sys::Status::napi_ok && boolean
+}

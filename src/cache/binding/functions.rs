@@ -41,17 +41,17 @@ const KINDS: usize = 32;
 
 /// `get(key)`: the value if it is a string, its number if it is anything else.
 pub unsafe extern "C" fn get(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
-    let body = |call: &Call<'_, 1>| {
-        with_key(call, |store, key, scratch| {
-            let found = store.get(key, |found| copy_out(call.handle, scratch, found))?;
-            Some(match found {
-                (kind, length) if kind <= UTF16 => string(env, kind, length, scratch),
-                (kind, length) => value_number(env, kind, length),
-            })
-        })
-    };
     // SAFETY: called by Node.
-    unsafe { enter(env, info, body) }
+    unsafe { enter(env, info, value::<true>) }
+}
+
+/// `peek(key)`: as `get`, but that it counts nothing.
+pub unsafe extern "C" fn peek(
+    env: sys::napi_env,
+    info: sys::napi_callback_info,
+) -> sys::napi_value {
+    // SAFETY: called by Node.
+    unsafe { enter(env, info, value::<false>) }
 }
 
 /// `getBytes(key)`: the number of a value whose bytes are in the window or can be taken; those of a string are UTF-8.
@@ -250,6 +250,18 @@ pub unsafe extern "C" fn empty(
     unsafe { enter(env, info, |_: &Call<'_, 0>| UNDEFINED) }
 }
 
+fn value<const USE: bool>(call: &Call<'_, 1>) -> sys::napi_value {
+    with_key(call, |store, key, scratch| {
+        let take = |found: Found<'_>| copy_out(call.handle, scratch, found);
+        let (kind, length) = if USE { store.get(key, take) } else { store.peek(key, take) }?;
+        Some(if kind <= UTF16 {
+            string(call.env, kind, length, scratch)
+        } else {
+            value_number(call.env, kind, length)
+        })
+    })
+}
+
 fn set_string(call: &Call<'_, 3>, encoded: u8) -> sys::napi_value {
     let [_, value, ttl] = call.args;
     let (env, handle) = (call.env, call.handle);
@@ -295,6 +307,16 @@ fn with_key<const N: usize>(
     call: &Call<'_, N>,
     work: impl FnOnce(&Store, &[u8], &mut Scratch) -> Option<sys::napi_value>,
 ) -> sys::napi_value {
+    with_bytes(call, 1, work)
+}
+
+/// As [`with_key`], for what may be shorter.
+#[inline]
+pub fn with_bytes<const N: usize>(
+    call: &Call<'_, N>,
+    least: usize,
+    work: impl FnOnce(&Store, &[u8], &mut Scratch) -> Option<sys::napi_value>,
+) -> sys::napi_value {
     let Some(key) = call.args.first() else { return UNDEFINED };
     let mut scratch = call.handle.scratch.borrow_mut();
     let scratch = &mut *scratch;
@@ -309,7 +331,7 @@ fn with_key<const N: usize>(
         }
         Key::View(..) | Key::Bad => None,
     };
-    let result = key.filter(|key| !key.is_empty() && key.len() <= LONGEST_KEY).map_or_else(
+    let result = key.filter(|key| (least..=LONGEST_KEY).contains(&key.len())).map_or_else(
         || call::integer(call.env, answer::BAD_KEY),
         |key| call.handle.with(|store| work(store, key, scratch)).flatten().unwrap_or(UNDEFINED),
     );

@@ -7,3 +7,4 @@ mod functions;
 mod handle;
 mod kinds;
 pub mod open;
+mod scan;

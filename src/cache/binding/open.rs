@@ -15,6 +15,7 @@ use super::{
     },
     control, functions,
     handle::{Handle, Window},
+    scan,
 };
 use crate::{
     error::{CodedError, ErrorCode, coded},
@@ -48,8 +49,9 @@ pub struct SharedCacheSettings {
 
 type Function = unsafe extern "C" fn(sys::napi_env, sys::napi_callback_info) -> sys::napi_value;
 
-const FUNCTIONS: [(&std::ffi::CStr, Function); 15] = [
+const FUNCTIONS: [(&std::ffi::CStr, Function); 18] = [
     (c"get", functions::get),
+    (c"peek", functions::peek),
     (c"getBytes", functions::get_bytes),
     (c"getInto", functions::get_into),
     (c"take", functions::take),
@@ -61,6 +63,8 @@ const FUNCTIONS: [(&std::ffi::CStr, Function); 15] = [
     (c"remove", functions::remove),
     (c"size", functions::size),
     (c"empty", functions::empty),
+    (c"scan", scan::scan),
+    (c"removePrefix", scan::remove_prefix),
     (c"clear", control::clear),
     (c"stats", control::stats),
     (c"close", control::close),

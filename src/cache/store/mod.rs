@@ -4,6 +4,7 @@
 //! V8 runs.
 
 mod room;
+mod scan;
 mod sweep;
 
 use std::{
@@ -198,6 +199,16 @@ impl Store {
         found
     }
 
+    /// Finds a value and hands it to `take`, as [`Self::get`] does. Counts nothing.
+    pub fn peek<R>(&self, key: &[u8], take: impl FnOnce(Found<'_>) -> R) -> Option<R> {
+        let hash = self.hasher.hash(key);
+        let shard = self.slot(hash)?.lock.read();
+        let entry = shard.entry(shard.find(hash, key)?);
+        let found = (!self.is_over(entry)).then(|| take(Found { entries: self.entries, entry }));
+        drop(shard);
+        found
+    }
+
     /// Whether there is a value. Counts nothing.
     #[must_use]
     pub fn has(&self, key: &[u8]) -> bool {
@@ -243,16 +254,11 @@ impl Store {
         let Some(slot) = self.slot(hash) else { return false };
         let mut shard = slot.lock.write();
         let Some(reference) = shard.find(hash, key) else { return false };
-        let over = self.is_over(shard.entry(reference));
+        let deleted = self.count_removal(slot, shard.entry(reference));
         shard.remove(hash, reference);
         drop(shard);
         self.let_go(reference);
-        if over {
-            slot.counters.expirations.count();
-        } else {
-            slot.counters.deletes.count();
-        }
-        !over
+        deleted
     }
 
     /// Removes all entries. Their memory comes free soon.
@@ -409,6 +415,17 @@ impl Store {
 
     fn is_over(&self, entry: Entry<'_>) -> bool {
         entry.is_timed() && entry.deadline() <= self.ticker.now()
+    }
+
+    /// Counts an entry that somebody removes who has asked for it; false if it was not to be had any more.
+    fn count_removal(&self, slot: &Slot, entry: Entry<'_>) -> bool {
+        let over = self.is_over(entry);
+        if over {
+            slot.counters.expirations.count();
+        } else {
+            slot.counters.deletes.count();
+        }
+        !over
     }
 
     /// Removes the entry of a key if its time is over: another thread may have set it again meanwhile.

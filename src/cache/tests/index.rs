@@ -1,7 +1,10 @@
 use std::{collections::HashSet, sync::Arc};
 
 use super::{
-    super::{budget::Budget, index::Index},
+    super::{
+        budget::Budget,
+        index::{Index, POSITIONS},
+    },
     Random,
 };
 
@@ -84,5 +87,51 @@ fn an_index_without_room_to_grow_keeps_finding_what_it_has() {
     assert!(inserted >= 100);
     for reference in 1..=inserted as u32 {
         assert_eq!(index.find(reference * 7919, |it| it == reference), Some(reference));
+    }
+}
+
+#[test]
+fn a_walk_by_stretches_comes_by_each_entry_once_however_the_index_grows_and_shrinks() {
+    let rounds = if cfg!(miri) { 3 } else { 60 };
+    for seed in 1..=rounds {
+        let (mut index, _) = index(100_000);
+        let mut random = Random(seed);
+        let mut next = 1;
+        let mut add = |index: &mut Index, random: &mut Random| {
+            // Some of them alike.
+            let tag = random.below(1 << 32) as u32 & if next % 5 == 0 { 0xFF } else { u32::MAX };
+            assert!(index.insert(tag, next));
+            next += 1;
+            (tag, next - 1)
+        };
+        let most = if cfg!(miri) { 100 } else { 3000 };
+        let stay: HashSet<_> =
+            (0..random.below(most)).map(|_| add(&mut index, &mut random)).collect();
+        let mut others = Vec::new();
+        let mut seen = HashSet::new();
+        let mut position = 0;
+        let grows = seed % 2 == 0;
+        if !grows {
+            others.extend((0..most).map(|_| add(&mut index, &mut random)));
+        }
+        while let Ok(from) = u32::try_from(position) {
+            let (bucket, end) = index.stretch(from);
+            assert!(end > position && end <= POSITIONS);
+            index.bucket(bucket, |tag, reference| {
+                assert!(u64::from(tag.reverse_bits()) < end, "it belongs to another stretch");
+                if tag.reverse_bits() >= from {
+                    assert!(seen.insert((tag, reference)), "twice");
+                }
+            });
+            position = end;
+            for _ in 0..random.below(12) {
+                if grows {
+                    others.push(add(&mut index, &mut random));
+                } else if let Some((tag, reference)) = others.pop() {
+                    assert!(index.remove(tag, reference));
+                }
+            }
+        }
+        assert!(stay.is_subset(&seen));
     }
 }

@@ -9,6 +9,7 @@ mod arena;
 mod index;
 mod model;
 mod policies;
+mod scan;
 mod wheel;
 
 use super::{hash::Hasher, policy::Kind, settings::Settings, store::Store, ticker::Ticker};
