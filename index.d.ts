@@ -1500,6 +1500,15 @@ export interface SharedCacheSetOptions {
    * @default the `ttl` of the cache
    */
   ttl?: number | undefined;
+
+  /**
+   * Names by which {@link SharedCache.invalidateTag} finds the entry, in all threads. At most 255 strings of 16,384 bytes
+   * in all. They take 5 bytes of the entry and 4 for each, and the memory of a name once for all entries that have it; all
+   * of it is in the budget.
+   *
+   * @default none
+   */
+  tags?: readonly string[] | undefined;
 }
 
 /** Options of {@link SharedCache.keys}, `values` and `entries`. */
@@ -1542,7 +1551,7 @@ export interface SharedCacheScan<K = string | Buffer> {
 
 /** The figures of a {@link SharedCache}, of all threads. Counts are since the cache was made; `clear` does not reset them. */
 export interface SharedCacheStats {
-  /** Entries now, those included that have expired but were not yet removed. Count. */
+  /** Entries now, those included that have expired or were invalidated but were not yet removed. Count. */
   entries: number;
   /** Most entries; `Infinity` when there is no bound. Count. */
   max: number;
@@ -1554,7 +1563,7 @@ export interface SharedCacheStats {
   keyBytes: number;
   /** Bytes of all values as they are stored. */
   valueBytes: number;
-  /** Bytes of headers, rounding, index and what policies remember. */
+  /** Bytes of headers, rounding, index, tags and what policies remember. */
   overheadBytes: number;
   /** Bytes that are free between entries, or above them. */
   freeBytes: number;
@@ -1572,6 +1581,8 @@ export interface SharedCacheStats {
   evictions: number;
   /** Entries removed because their time was over. Count. */
   expirations: number;
+  /** Entries removed because a tag of theirs was invalidated. Count. */
+  invalidations: number;
 }
 
 /**
@@ -1712,6 +1723,16 @@ export class SharedCache<T = any> {
    * @throws {Error} `ERR_HEAPWISE_CACHE_CLOSED`, `ERR_HEAPWISE_SHARED_CACHE_MEMORY`
    */
   clear(): void;
+
+  /**
+   * Hides all entries that have this tag, in all threads, in the same time for one and for a million. A thread removes them
+   * in the background; entries that get the tag afterwards are not concerned.
+   *
+   * @returns whether an entry had it
+   * @throws {TypeError} `ERR_HEAPWISE_INVALID_ARG_TYPE`
+   * @throws {Error} `ERR_HEAPWISE_CACHE_CLOSED`
+   */
+  invalidateTag(tag: string): boolean;
 
   /** The figures at this moment. Reading them changes nothing. @throws {Error} `ERR_HEAPWISE_CACHE_CLOSED` */
   stats(): SharedCacheStats;

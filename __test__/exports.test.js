@@ -123,6 +123,7 @@ const MEMBERS = {
     'getBuffer',
     'getInto',
     'has',
+    'invalidateTag',
     'keys',
     'peek',
     'scan',

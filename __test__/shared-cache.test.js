@@ -171,6 +171,7 @@ describe('a shared cache', () => {
       deletes: 1,
       evictions: 0,
       expirations: 0,
+      invalidations: 0,
     });
     assert.equal(bytes, 1801 + overheadBytes + freeBytes);
     cache.clear();

@@ -38,6 +38,14 @@ test('a codec of one type makes a cache of that type', () => {
   expect(dates.get('key')).type.toBe<Date | undefined>();
 });
 
+test('tags are strings', () => {
+  cache.set('key', 'value', { tags: ['a'] as const, ttl: 5 });
+  expect(cache.set).type.not.toBeCallableWith('key', 'value', { tags: 'a' });
+  expect(cache.set).type.not.toBeCallableWith('key', 'value', { tags: [5] });
+  expect(cache.invalidateTag('a')).type.toBe<boolean>();
+  expect(cache.invalidateTag).type.not.toBeCallableWith(['a']);
+});
+
 test('keys are strings or Buffers, and Buffers only where that is asked for', () => {
   expect(cache.keys({ prefix: Buffer.from('a') })).type.toBe<IterableIterator<string | Buffer>>();
   expect(cache.keys({ buffers: true })).type.toBe<IterableIterator<Buffer>>();

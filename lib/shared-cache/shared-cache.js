@@ -2,18 +2,24 @@
 
 const { error, fromNative } = require('../errors.js');
 const validate = require('../validate.js');
+const { tagList } = require('../cache/options.js');
 const { decoded, encoded } = require('./codec.js');
 const { BUFFER, ENCODED, KINDS, kindOf, typedArrayOf } = require('./kinds.js');
 const { settingsOf } = require('./options.js');
 const scan = require('./scan.js');
 
-const SET_OPTIONS = /** @type {const} */ (['ttl']);
+const SET_OPTIONS = /** @type {const} */ (['ttl', 'tags']);
+const NO_TERMS = /** @type {Terms} */ ({ ttl: undefined, tags: undefined });
+/** Of all tags of an entry, in bytes. */
+const LONGEST_TAGS = 16_384;
+const MOST_TAGS = 255;
 const LONGEST_KEY = 65_535;
 /** Answers of native functions that are no values: `src/cache/binding/functions.rs`. */
 const BAD_KEY = -1;
 const TOO_LARGE = -2;
 const NO_MEMORY = -3;
 const TOO_SMALL = -5;
+const BAD_TAGS = -6;
 
 /** Values that are no strings come through here, up to this size. Bytes. */
 const WINDOW = 64 << 10;
@@ -29,10 +35,11 @@ const WINDOW = 64 << 10;
  *   take(target: Uint8Array): void,
  *   takeString(number: number): string,
  *   has(key: Key): boolean | number,
- *   set(key: Key, value: string, ttl?: number): number | undefined,
- *   setEncoded(key: Key, value: string, ttl?: number): number | undefined,
- *   setBytes(key: Key, value: ArrayBufferView, kind: number, ttl?: number): number | undefined,
+ *   set(key: Key, value: string, ttl?: number, tags?: string[]): number | undefined,
+ *   setEncoded(key: Key, value: string, ttl?: number, tags?: string[]): number | undefined,
+ *   setBytes(key: Key, value: ArrayBufferView, kind: number, ttl?: number, tags?: string[]): number | undefined,
  *   remove(key: Key): boolean | number,
+ *   invalidateTag(tag: string): boolean | number,
  *   size(): number,
  *   scan(prefix: Key, cursor: number, count: number, buffers: boolean): (Key | number | undefined)[] | number,
  *   removePrefix(prefix: Key, cursor: number, count: number): [number, number | undefined] | number,
@@ -41,6 +48,7 @@ const WINDOW = 64 << 10;
  *   close(): void,
  * }} Native
  * @typedef {string | Uint8Array} Key
+ * @typedef {{ ttl: number | undefined, tags: string[] | undefined }} Terms
  */
 
 /** @param {{ binding: typeof import('../binding.js') }} parts */
@@ -163,9 +171,12 @@ function createSharedCacheClass({ binding }) {
       if (typeof key !== 'string') {
         checkKey(key);
       }
-      const ttl = options === undefined ? undefined : ttlOf(options);
+      const terms = options === undefined ? NO_TERMS : termsOf(options);
       const set = this.#set;
-      const refusal = typeof value === 'string' ? set(key, value, ttl) : this.#setOther(key, value, ttl);
+      const refusal =
+        typeof value === 'string'
+          ? set(key, value, terms.ttl, terms.tags)
+          : this.#setOther(key, value, terms);
       if (refusal !== undefined) {
         throw this.#refused(refusal, key);
       }
@@ -224,6 +235,15 @@ function createSharedCacheClass({ binding }) {
       return scan.step(this.#native, from, scan.scanOptions(options));
     }
 
+    /**
+     * @param {string} tag
+     * @returns {boolean}
+     */
+    invalidateTag(tag) {
+      // One that is too long for any entry has none.
+      return this.#native.invalidateTag(validate.string(tag, 'tag')) === true;
+    }
+
     clear() {
       const refusal = this.#native.clear();
       if (refusal !== undefined) {
@@ -247,6 +267,7 @@ function createSharedCacheClass({ binding }) {
         deletes,
         evictions,
         expirations,
+        invalidations,
       ] = this.#native.stats();
       const gets = hits + misses;
       return {
@@ -265,6 +286,7 @@ function createSharedCacheClass({ binding }) {
         deletes,
         evictions,
         expirations,
+        invalidations,
       };
     }
 
@@ -346,19 +368,19 @@ function createSharedCacheClass({ binding }) {
     /**
      * @param {Key} key
      * @param {unknown} value no string
-     * @param {number | undefined} ttl
+     * @param {Terms} terms
      */
-    #setOther(key, value, ttl) {
+    #setOther(key, value, { ttl, tags }) {
       const kind = ArrayBuffer.isView(value) ? kindOf(/** @type {NodeJS.TypedArray} */ (value)) : undefined;
       if (kind !== undefined) {
-        return this.#native.setBytes(key, /** @type {ArrayBufferView} */ (value), kind, ttl);
+        return this.#native.setBytes(key, /** @type {ArrayBufferView} */ (value), kind, ttl, tags);
       }
       const stored = encoded(this.#codec, value);
       // Not before: a codec may have closed the cache.
       const native = this.#native;
       return typeof stored === 'string'
-        ? native.setEncoded(key, stored, ttl)
-        : native.setBytes(key, stored, BUFFER + ENCODED, ttl);
+        ? native.setEncoded(key, stored, ttl, tags)
+        : native.setBytes(key, stored, BUFFER + ENCODED, ttl, tags);
     }
 
     /**
@@ -373,6 +395,13 @@ function createSharedCacheClass({ binding }) {
           return error('ERR_HEAPWISE_SHARED_CACHE_TOO_LARGE', Math.floor(this.#settings.maxBytes / 2));
         case TOO_SMALL:
           return error('ERR_HEAPWISE_SHARED_CACHE_TARGET');
+        case BAD_TAGS:
+          return error(
+            'ERR_HEAPWISE_INVALID_ARG_VALUE',
+            'tags',
+            `at most ${MOST_TAGS} strings of ${LONGEST_TAGS} bytes of UTF-8 in all`,
+            'more',
+          );
         case NO_MEMORY:
           return error('ERR_HEAPWISE_SHARED_CACHE_MEMORY', 'The system gave no memory for the entry');
         default:
@@ -403,12 +432,17 @@ function checkKey(key) {
   }
 }
 
-/** @param {import('../..').SharedCacheSetOptions} options */
-function ttlOf(options) {
-  const { ttl } = validate.options(options, 'SharedCache.set', SET_OPTIONS);
-  if (ttl === undefined) {
-    return undefined;
-  }
+/**
+ * @param {import('../..').SharedCacheSetOptions} options
+ * @returns {Terms}
+ */
+function termsOf(options) {
+  const { ttl, tags } = validate.options(options, 'SharedCache.set', SET_OPTIONS);
+  return { ttl: ttl === undefined ? undefined : ttlOf(ttl), tags: tagList(tags) };
+}
+
+/** @param {unknown} ttl */
+function ttlOf(ttl) {
   const given = validate.number(ttl, 'ttl', { min: 0, infinite: true });
   return given === Infinity ? 0 : given;
 }

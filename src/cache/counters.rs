@@ -17,6 +17,8 @@ pub struct Counters {
     pub evictions: Counter,
     /// Entries removed because their time was over.
     pub expirations: Counter,
+    /// Entries removed because a tag of theirs was invalidated.
+    pub invalidations: Counter,
 }
 
 /// A count.

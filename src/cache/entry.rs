@@ -7,11 +7,12 @@
 //! | 12 | bytes of the value |
 //! | 16 | bytes of the key, 16 bits |
 //! | 18 | what the value is (5 bits), and which of the following parts there are (3 bits) |
-//! | 19 | how often it was used (2 bits), in which queue it is, whether it is in a shard, whether this is a further piece;
-//! 3 bits are left |
+//! | 19 | how often it was used (2 bits), in which queue it is, whether it is in a shard, whether this is a further piece,
+//! whether there is more behind the key; 2 bits are left |
 //! | 20 | if it expires: neighbour in the timing wheel, deadline (8 bytes), other neighbour |
 //! | 36 | if its time to live starts again with each use: that time, and the deadline of all deadlines (8 bytes) |
 //! | then | the key |
+//! | then | if there is more: how long it is kept after its time (4 bytes), how many tags it has (1 byte), their numbers |
 //! | then | the value, or if it is in pieces: the next piece, the length of this one, and this one |
 //!
 //! A further piece has the arena's word, the next piece, its length, the first block of its entry, nothing of meaning at
@@ -63,10 +64,17 @@ const TIMED: u8 = 0x20;
 const SLIDING: u8 = 0x40;
 const IN_PIECES: u8 = 0x80;
 
+/// Before the numbers of the tags, counted from the end of the key.
+const TAGS: usize = 5;
+const TAG_COUNT: usize = 4;
+/// Most tags of an entry.
+pub const MOST_TAGS: usize = u8::MAX as usize;
+
 const USES: u8 = 0x03;
 const MAIN: u8 = 0x04;
 const IN_SHARD: u8 = 0x08;
 const FURTHER_PIECE: u8 = 0x10;
+const MORE: u8 = 0x20;
 
 /// When an entry expires.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,6 +103,27 @@ pub struct Head<'a> {
     pub kind: u8,
     /// `None` if it does not expire.
     pub timing: Option<Timing>,
+    /// What few entries have.
+    pub more: More<'a>,
+}
+
+/// What an entry has behind its key. Most have nothing of it, and no bytes for it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct More<'a> {
+    /// Milliseconds of its deadline for which it serves in need only. 0 where it does not expire.
+    pub keep: u32,
+    /// Numbers of tags, each held by this entry; at most [`MOST_TAGS`].
+    pub tags: &'a [u32],
+}
+
+impl More<'_> {
+    const fn is_none(&self) -> bool {
+        self.keep == 0 && self.tags.is_empty()
+    }
+
+    const fn size(&self) -> usize {
+        if self.is_none() { 0 } else { TAGS + WORD * self.tags.len() }
+    }
 }
 
 impl Head<'_> {
@@ -109,7 +138,7 @@ impl Head<'_> {
     /// Bytes that an entry takes with a value in one piece.
     #[must_use]
     pub const fn size_with(&self, value: usize) -> usize {
-        self.key_offset() + self.key.len() + value
+        self.key_offset() + self.key.len() + self.more.size() + value
     }
 
     /// Bytes of a first block that are not the value's, if it is in pieces.
@@ -167,7 +196,7 @@ impl Entries {
         entry.set(KEY_LENGTH, u16::try_from(head.key.len()).unwrap_or(u16::MAX));
         let pieces = if pieces { IN_PIECES } else { 0 };
         entry.shape().store((head.kind & KINDS) | timed | pieces, Relaxed);
-        entry.heat().store(0, Relaxed);
+        entry.heat().store(if head.more.is_none() { 0 } else { MORE }, Relaxed);
         if let Some(timing) = head.timing {
             entry.set(WHEEL_PREV, NIL);
             entry.set(WHEEL_NEXT, NIL);
@@ -179,7 +208,15 @@ impl Entries {
         }
         let key = head.key_offset();
         entry.put(key, head.key);
-        let end = key + head.key.len();
+        let mut end = key + head.key.len();
+        if !head.more.is_none() {
+            entry.set(end, head.more.keep);
+            entry.set(end + TAG_COUNT, u8::try_from(head.more.tags.len()).unwrap_or(u8::MAX));
+            for (at, tag) in (end + TAGS..).step_by(WORD).zip(head.more.tags) {
+                entry.set(at, *tag);
+            }
+            end += head.more.size();
+        }
         match first {
             First::Whole(value) => entry.put(end, value),
             First::Piece { next, bytes } => {
@@ -385,6 +422,25 @@ impl<'lock> Entry<'lock> {
         self.flags() & TIMED != 0
     }
 
+    /// Whether it has anything of [`More`].
+    #[must_use]
+    pub fn has_more(self) -> bool {
+        self.heat().load(Relaxed) & MORE != 0
+    }
+
+    /// Milliseconds before its deadline from which on it serves in need only.
+    #[must_use]
+    pub fn keep(self) -> u32 {
+        if self.has_more() { self.read(self.key_end()) } else { 0 }
+    }
+
+    /// The numbers of its tags.
+    pub fn tags(self) -> impl ExactSizeIterator<Item = u32> {
+        let (count, first) =
+            if self.has_more() { (self.tag_count(), self.key_end() + TAGS) } else { (0, 0) };
+        (0..count).map(move |index| self.read(first + WORD * index))
+    }
+
     /// Whether the value is spread over several blocks.
     #[must_use]
     pub fn is_in_pieces(self) -> bool {
@@ -412,7 +468,8 @@ impl<'lock> Entry<'lock> {
     /// Whether an entry with this head has the same parts before its key, so that the value can be written over.
     #[must_use]
     pub fn has_form_of(self, head: &Head<'_>) -> bool {
-        !self.is_in_pieces() && self.key_offset() == head.key_offset()
+        let has_more = self.has_more() || !head.more.is_none();
+        !self.is_in_pieces() && !has_more && self.key_offset() == head.key_offset()
     }
 
     /// Writes another value of the same length class over this one, which is in one piece.
@@ -497,7 +554,17 @@ impl<'lock> Entry<'lock> {
         }
     }
 
-    fn value_offset(self) -> usize {
+    fn key_end(self) -> usize {
         self.key_offset() + self.key_length()
+    }
+
+    fn tag_count(self) -> usize {
+        let count: u8 = self.read(self.key_end() + TAG_COUNT);
+        usize::from(count)
+    }
+
+    fn value_offset(self) -> usize {
+        let more = if self.has_more() { TAGS + WORD * self.tag_count() } else { 0 };
+        self.key_end() + more
     }
 }

@@ -18,6 +18,7 @@ mod settings;
 mod shard;
 mod store;
 mod sweeper;
+mod tags;
 #[cfg(test)]
 mod tests;
 mod text;

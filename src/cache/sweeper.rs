@@ -86,6 +86,10 @@ fn look(signal: &Signal) -> Option<Duration> {
     let mut pause = None;
     let stores: Vec<_> = STORES.lock().iter().filter_map(Weak::upgrade).collect();
     for store in stores {
+        if store.has_void() {
+            pause = Some(TICK);
+            store.remove_void();
+        }
         while store.needs_sweeping() {
             pause = Some(TICK);
             if !store.sweep(STEPS) {

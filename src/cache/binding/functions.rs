@@ -10,7 +10,7 @@ use napi::sys;
 
 use super::{
     super::{
-        entry::LONGEST_KEY,
+        entry::{LONGEST_KEY, MOST_TAGS},
         store::{Found, Refusal, Store},
         text,
     },
@@ -32,8 +32,12 @@ pub mod answer {
     pub const BAD_VALUE: i32 = -4;
     /// The target is too small for the value.
     pub const TOO_SMALL: i32 = -5;
+    /// There are too many tags, or they are too long.
+    pub const BAD_TAGS: i32 = -6;
 }
 
+/// Bytes of all tags of an entry, at most: what one set may add to what the budget lends to tables.
+const LONGEST_TAGS: usize = 16 << 10;
 /// Bytes that V8 may have left free because the next character had no room.
 const LONGEST_UNIT: usize = 5;
 /// How many kinds there can be.
@@ -194,13 +198,13 @@ pub unsafe extern "C" fn remove(
     unsafe { enter(env, info, body) }
 }
 
-/// `set(key, string, ttl)`: nothing if it was stored, else why not.
+/// `set(key, string, ttl, tags)`: nothing if it was stored, else why not.
 pub unsafe extern "C" fn set(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
     // SAFETY: called by Node.
     unsafe { enter(env, info, |call| set_string(call, 0)) }
 }
 
-/// `setEncoded(key, string, ttl)`: as `set`, for a string that a codec has made.
+/// `setEncoded(key, string, ttl, tags)`: as `set`, for a string that a codec has made.
 pub unsafe extern "C" fn set_encoded(
     env: sys::napi_env,
     info: sys::napi_callback_info,
@@ -209,13 +213,13 @@ pub unsafe extern "C" fn set_encoded(
     unsafe { enter(env, info, |call| set_string(call, ENCODED)) }
 }
 
-/// `setBytes(key, view, kind, ttl)`: as `set`, for the bytes of a view.
+/// `setBytes(key, view, kind, ttl, tags)`: as `set`, for the bytes of a view.
 pub unsafe extern "C" fn set_bytes(
     env: sys::napi_env,
     info: sys::napi_callback_info,
 ) -> sys::napi_value {
-    let body = |call: &Call<'_, 4>| {
-        let [_, value, kind, ttl] = call.args;
+    let body = |call: &Call<'_, 5>| {
+        let [_, value, kind, ttl, tags] = call.args;
         let Some((address, length)) = view(env, value) else {
             return call::integer(env, answer::BAD_VALUE);
         };
@@ -224,7 +228,22 @@ pub unsafe extern "C" fn set_bytes(
         let value = unsafe { bytes(address, length) };
         let kind = call::to_number(env, kind).map_or(0, to_u64);
         let kind = u8::try_from(kind).unwrap_or(ASCII);
-        with_key(call, |store, key, _| stored(call.handle, store, env, key, kind, value, ttl))
+        with_key(call, |store, key, scratch| {
+            let terms = Terms { ttl, tags, units: &mut scratch.units };
+            stored(call.handle, store, env, key, kind, value, terms)
+        })
+    };
+    // SAFETY: called by Node.
+    unsafe { enter(env, info, body) }
+}
+
+/// `invalidateTag(tag)`: whether an entry had it.
+pub unsafe extern "C" fn invalidate_tag(
+    env: sys::napi_env,
+    info: sys::napi_callback_info,
+) -> sys::napi_value {
+    let body = |call: &Call<'_, 1>| {
+        with_bytes(call, 0, |store, tag, _| Some(call::boolean(env, store.invalidate_tag(tag))))
     };
     // SAFETY: called by Node.
     unsafe { enter(env, info, body) }
@@ -262,21 +281,28 @@ fn value<const USE: bool>(call: &Call<'_, 1>) -> sys::napi_value {
     })
 }
 
-fn set_string(call: &Call<'_, 3>, encoded: u8) -> sys::napi_value {
-    let [_, value, ttl] = call.args;
+fn set_string(call: &Call<'_, 4>, encoded: u8) -> sys::napi_value {
+    let [_, value, ttl, tags] = call.args;
     let (env, handle) = (call.env, call.handle);
     with_key(call, |store, key, scratch| {
         let Some(kind) = read_string(env, value, scratch) else {
             return Some(call::integer(env, answer::BAD_VALUE));
         };
-        let stored = if kind == UTF16 {
-            stored(handle, store, env, key, kind | encoded, units_as_bytes(&scratch.units), ttl)
-        } else {
-            stored(handle, store, env, key, kind | encoded, &scratch.value, ttl)
-        };
+        // Not the units of the value: tags are read into them.
+        let units = &mut scratch.tag_units;
+        let terms = Terms { ttl, tags, units };
+        let value = if kind == UTF16 { units_as_bytes(&scratch.units) } else { &scratch.value };
+        let stored = stored(handle, store, env, key, kind | encoded, value, terms);
         scratch.shrink();
         stored
     })
+}
+
+/// On which terms a value is stored: what JavaScript has passed.
+struct Terms<'a> {
+    ttl: sys::napi_value,
+    tags: sys::napi_value,
+    units: &'a mut Vec<u16>, // to read tags into
 }
 
 fn stored(
@@ -286,11 +312,16 @@ fn stored(
     key: &[u8],
     kind: u8,
     value: &[u8],
-    ttl: sys::napi_value,
+    terms: Terms<'_>,
 ) -> Option<sys::napi_value> {
+    let Terms { ttl, tags, units } = terms;
     // Not a number: none was given.
     let ttl = call::to_number(env, ttl).map(|ttl| to_u64(ttl.ceil()));
-    let refusal = store.set(key, kind, value, ttl).err();
+    let refusal = match read_tags(env, tags, units) {
+        Tags::None => store.set(key, kind, value, ttl).err(),
+        Tags::Some(tags) => store.set_tagged(key, kind, value, ttl, &tags).err(),
+        Tags::Bad => return Some(call::integer(env, answer::BAD_TAGS)),
+    };
     handle.tell_growth(store);
     Some(call::integer(
         env,
@@ -337,6 +368,42 @@ pub fn with_bytes<const N: usize>(
     );
     scratch.key = read;
     result
+}
+
+enum Tags {
+    None,
+    Some(Vec<Vec<u8>>),
+    Bad,
+}
+
+/// Reads an array of strings.
+fn read_tags(env: sys::napi_env, value: sys::napi_value, units: &mut Vec<u16>) -> Tags {
+    let (mut is_array, mut count) = (false, 0);
+    // SAFETY: inside a call of `env`, whose value it is.
+    unsafe {
+        sys::napi_is_array(env, value, &raw mut is_array);
+        if !is_array {
+            return Tags::None;
+        }
+        sys::napi_get_array_length(env, value, &raw mut count);
+    }
+    if count as usize > MOST_TAGS {
+        return Tags::Bad;
+    }
+    let mut tags = Vec::with_capacity(count as usize);
+    let mut bytes = 0;
+    for index in 0..count {
+        let (mut tag, mut name) = (ptr::null_mut(), Vec::new());
+        // SAFETY: inside a call of `env`, whose value it is.
+        unsafe { sys::napi_get_element(env, value, index, &raw mut tag) };
+        let read = read_key(env, tag, &mut name, units);
+        bytes += name.len();
+        if !matches!(read, Key::InScratch) || bytes > LONGEST_TAGS {
+            return Tags::Bad;
+        }
+        tags.push(name);
+    }
+    Tags::Some(tags)
 }
 
 enum Key {

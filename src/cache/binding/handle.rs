@@ -27,6 +27,8 @@ pub struct Scratch {
     pub value: Vec<u8>,
     /// A value of 16-bit units.
     pub units: Vec<u16>,
+    /// The 16-bit units of a tag.
+    pub tag_units: Vec<u16>,
 }
 
 impl Scratch {

@@ -49,7 +49,7 @@ pub struct SharedCacheSettings {
 
 type Function = unsafe extern "C" fn(sys::napi_env, sys::napi_callback_info) -> sys::napi_value;
 
-const FUNCTIONS: [(&std::ffi::CStr, Function); 18] = [
+const FUNCTIONS: [(&std::ffi::CStr, Function); 19] = [
     (c"get", functions::get),
     (c"peek", functions::peek),
     (c"getBytes", functions::get_bytes),
@@ -61,6 +61,7 @@ const FUNCTIONS: [(&std::ffi::CStr, Function); 18] = [
     (c"setEncoded", functions::set_encoded),
     (c"setBytes", functions::set_bytes),
     (c"remove", functions::remove),
+    (c"invalidateTag", functions::invalidate_tag),
     (c"size", functions::size),
     (c"empty", functions::empty),
     (c"scan", scan::scan),

@@ -6,13 +6,14 @@
 mod room;
 mod scan;
 mod sweep;
+mod tagged;
 
 use std::{
     io,
     ptr::NonNull,
     sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
+        Arc, OnceLock,
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed},
     },
     thread,
 };
@@ -22,14 +23,15 @@ use parking_lot::{Mutex, RwLock};
 use super::{
     arena::Arena,
     budget::Budget,
-    counters::Counters,
-    entry::{Entries, Entry, Head, LONGEST_KEY, NEVER, Sliding, Timing},
+    counters::{Counter, Counters},
+    entry::{Entries, Entry, Head, LONGEST_KEY, More, NEVER, Sliding, Timing},
     hash::{Hash, Hasher},
     placement,
     policy::{Bound, Policy},
     settings::Settings,
     shard::{Plan, Shard},
     sweeper,
+    tags::Tags,
     ticker::Ticker,
 };
 use crate::shared::number::to_u64;
@@ -65,12 +67,15 @@ pub struct Store {
     hasher: Hasher,
     settings: Settings,
     ticker: Ticker,
-    len: AtomicUsize,    // entries, those included that are being added
-    turn: AtomicUsize,   // the shard whose turn it is to evict for entries of other shards
-    chance: Hasher,      // where the jitter of times to live comes from
-    drawn: AtomicUsize,  // how often it was asked
-    users: AtomicUsize,  // who have opened it and not closed it
-    teller: AtomicUsize, // who tells V8 how large this is; 0 is nobody
+    tags: OnceLock<Tags>,   // once an entry has had one
+    void_cursor: AtomicU64, // how far void entries were looked for
+    void_epoch: AtomicU64,  // that of the tags when the look began
+    len: AtomicUsize,       // entries, those included that are being added
+    turn: AtomicUsize,      // the shard whose turn it is to evict for entries of other shards
+    chance: Hasher,         // where the jitter of times to live comes from
+    drawn: AtomicUsize,     // how often it was asked
+    users: AtomicUsize,     // who have opened it and not closed it
+    teller: AtomicUsize,    // who tells V8 how large this is; 0 is nobody
     /// Whether memory was freed that the system is to have back.
     untrimmed: AtomicBool,
 }
@@ -153,6 +158,9 @@ impl Store {
             hasher,
             settings,
             ticker,
+            tags: OnceLock::new(),
+            void_cursor: AtomicU64::new(0),
+            void_epoch: AtomicU64::new(0),
             len: AtomicUsize::new(0),
             turn: AtomicUsize::new(0),
             chance: Hasher::random(),
@@ -223,7 +231,21 @@ impl Store {
     /// # Errors
     /// When there is no room for it even if everything else goes.
     pub fn set(&self, key: &[u8], kind: u8, value: &[u8], ttl: Option<u64>) -> Result<(), Refusal> {
-        let head = Head { key, kind, timing: self.timing(ttl) };
+        self.put(key, kind, value, ttl, More::default())
+    }
+
+    /// As [`Self::set`], for an entry that has more: tags that are held for it, unless it is refused.
+    fn put(
+        &self,
+        key: &[u8],
+        kind: u8,
+        value: &[u8],
+        ttl: Option<u64>,
+        more: More<'_>,
+    ) -> Result<(), Refusal> {
+        let timing = self.timing(ttl, more.keep);
+        let more = More { keep: if timing.is_some() { more.keep } else { 0 }, ..more };
+        let head = Head { key, kind, timing, more };
         let size = head.size_with(value.len());
         // The header of an entry has 32 bits for the length of its value.
         let fits = u32::try_from(value.len()).is_ok() && size as u64 <= self.largest();
@@ -304,9 +326,10 @@ impl Store {
 
     /// Its figures, in the order of `lib/shared-cache/stats.js`.
     #[must_use]
-    pub fn stats(&self) -> [u64; 13] {
-        let (mut keys, mut values, mut tables) = (0, 0, 0);
-        let mut counts = [0; 6];
+    pub fn stats(&self) -> [u64; 14] {
+        let (mut keys, mut values) = (0, 0);
+        let mut tables = self.tags.get().map_or(0, Tags::committed);
+        let mut counts = [0; 7];
         for Slot { lock, counters } in &self.slots {
             let shard = lock.read();
             let payload = shard.payload();
@@ -314,8 +337,9 @@ impl Store {
             values += payload.1;
             tables += shard.committed();
             drop(shard);
-            let Counters { hits, misses, sets, deletes, evictions, expirations } = counters;
-            let all = [hits, misses, sets, deletes, evictions, expirations];
+            let Counters { hits, misses, sets, deletes, evictions, expirations, invalidations } =
+                counters;
+            let all = [hits, misses, sets, deletes, evictions, expirations, invalidations];
             for (sum, counter) in counts.iter_mut().zip(all) {
                 *sum += counter.get();
             }
@@ -323,7 +347,7 @@ impl Store {
         let arena = self.arena.lock();
         let (used, committed) = (arena.used(), arena.committed());
         drop(arena);
-        let [hits, misses, sets, deletes, evictions, expirations] = counts;
+        let [hits, misses, sets, deletes, evictions, expirations, invalidations] = counts;
         let len = self.len() as u64;
         [
             len,
@@ -339,6 +363,7 @@ impl Store {
             deletes,
             evictions,
             expirations,
+            invalidations,
         ]
     }
 
@@ -371,8 +396,11 @@ impl Store {
         let shard = slot.lock.read();
         let entry = shard.entry(shard.find(hash, key)?);
         if !self.renew(entry) {
+            let gone = self.is_gone(entry);
             drop(shard);
-            self.remove_over(slot, hash, key);
+            if gone {
+                self.remove_gone(slot, hash, key);
+            }
             return None;
         }
         entry.count_use();
@@ -391,7 +419,7 @@ impl Store {
         let reference = shard.find(hash, key)?;
         if !self.renew(shard.entry(reference)) {
             drop(shard);
-            self.remove_over(slot, hash, key);
+            self.remove_gone(slot, hash, key);
             return None;
         }
         shard.hit(reference);
@@ -401,48 +429,63 @@ impl Store {
     /// Puts the deadline off if it slides. False if it is over.
     fn renew(&self, entry: Entry<'_>) -> bool {
         if !entry.is_timed() {
-            return true;
+            return !self.is_void(entry);
         }
         let now = self.ticker.now();
-        if entry.deadline() <= now {
+        let keep = u64::from(entry.keep());
+        if entry.deadline().saturating_sub(keep) <= now || self.is_void(entry) {
             return false;
         }
         if let Some(Sliding { lifetime, limit }) = entry.sliding() {
-            entry.set_deadline(now.saturating_add(u64::from(lifetime)).min(limit));
+            let gone = now.saturating_add(u64::from(lifetime)).saturating_add(keep);
+            entry.set_deadline(gone.min(limit));
         }
         true
     }
 
+    /// Whether an entry is not to be had any more, by its time or by a tag.
     fn is_over(&self, entry: Entry<'_>) -> bool {
-        entry.is_timed() && entry.deadline() <= self.ticker.now()
+        let fresh_until = || entry.deadline().saturating_sub(u64::from(entry.keep()));
+        entry.is_timed() && fresh_until() <= self.ticker.now() || self.is_void(entry)
+    }
+
+    /// Whether one that is over need not be kept.
+    fn is_gone(&self, entry: Entry<'_>) -> bool {
+        entry.is_timed() && entry.deadline() <= self.ticker.now() || self.is_void(entry)
     }
 
     /// Counts an entry that somebody removes who has asked for it; false if it was not to be had any more.
     fn count_removal(&self, slot: &Slot, entry: Entry<'_>) -> bool {
         let over = self.is_over(entry);
-        if over {
-            slot.counters.expirations.count();
-        } else {
-            slot.counters.deletes.count();
-        }
+        let counters = &slot.counters;
+        let counter = if over { self.counter_of_gone(slot, entry) } else { &counters.deletes };
+        counter.count();
         !over
     }
 
-    /// Removes the entry of a key if its time is over: another thread may have set it again meanwhile.
-    fn remove_over(&self, slot: &Slot, hash: Hash, key: &[u8]) {
+    /// Where an entry is counted that is removed because it is over.
+    fn counter_of_gone<'slot>(&self, slot: &'slot Slot, entry: Entry<'_>) -> &'slot Counter {
+        let Counters { expirations, invalidations, .. } = &slot.counters;
+        if self.is_void(entry) { invalidations } else { expirations }
+    }
+
+    /// Removes the entry of a key if it need not be kept: another thread may have set it again meanwhile.
+    fn remove_gone(&self, slot: &Slot, hash: Hash, key: &[u8]) {
         let mut shard = slot.lock.write();
         let Some(reference) = shard.find(hash, key) else { return };
-        if !self.is_over(shard.entry(reference)) {
+        let entry = shard.entry(reference);
+        if !self.is_gone(entry) {
             return;
         }
+        let counter = self.counter_of_gone(slot, entry);
         shard.remove(hash, reference);
         drop(shard);
         self.let_go(reference);
-        slot.counters.expirations.count();
+        counter.count();
     }
 
     /// The deadline of an entry that is set now.
-    fn timing(&self, ttl: Option<u64>) -> Option<Timing> {
+    fn timing(&self, ttl: Option<u64>, keep: u32) -> Option<Timing> {
         let Settings { ttl: default, max_ttl, jitter, sliding, .. } = self.settings;
         let wanted = ttl.map_or(default, |ttl| (ttl > 0).then_some(ttl));
         let ttl = match (wanted, max_ttl) {
@@ -451,11 +494,12 @@ impl Store {
         };
         let ttl = if jitter > 0.0 { self.shorten(ttl, jitter) } else { ttl };
         let now = self.ticker.now();
+        let gone_after = |ttl: u64| now.saturating_add(ttl).saturating_add(u64::from(keep));
         let sliding = sliding.then(|| Sliding {
             lifetime: u32::try_from(ttl).unwrap_or(u32::MAX),
-            limit: max_ttl.map_or(NEVER, |most| now.saturating_add(most)),
+            limit: max_ttl.map_or(NEVER, gone_after),
         });
-        Some(Timing { deadline: now.saturating_add(ttl), sliding })
+        Some(Timing { deadline: gone_after(ttl), sliding })
     }
 
     fn shorten(&self, ttl: u64, jitter: f64) -> u64 {
@@ -542,8 +586,21 @@ impl Store {
 
     /// Frees the memory of an entry that was taken out of its shard.
     fn release(&self, reference: u32) {
+        self.release_tags(self.entries.get(reference));
         // SAFETY: callers have taken it out of its shard with that locked exclusively, so nobody else reads it.
         unsafe { placement::release(&mut self.arena.lock(), self.entries, reference) };
+    }
+
+    /// Frees the memory of entries that were taken out of their shards.
+    fn release_all(&self, references: Vec<u32>) {
+        for reference in &references {
+            self.release_tags(self.entries.get(*reference));
+        }
+        let mut arena = self.arena.lock();
+        for reference in references {
+            // SAFETY: as in `release`.
+            unsafe { placement::release(&mut arena, self.entries, reference) };
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::{sync::atomic::Ordering::Relaxed, thread};
 use parking_lot::RwLockWriteGuard;
 
 use super::{
-    super::{entry::Head, placement, shard::Shard},
+    super::{counters::Counters, entry::Head, placement, shard::Shard},
     Refusal, Slot, Store,
 };
 
@@ -101,8 +101,10 @@ impl Store {
             return true;
         }
         let Some(reference) = shard.evict() else { return false };
+        let Counters { evictions, invalidations, .. } = &slot.counters;
+        let void = self.is_void(shard.entry(reference));
         self.let_go(reference);
-        slot.counters.evictions.count();
+        if void { invalidations } else { evictions }.count();
         true
     }
 

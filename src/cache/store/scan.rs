@@ -7,24 +7,36 @@
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::{
-    super::{index::POSITIONS, placement},
-    Store,
+    super::{entry::Entry, index::POSITIONS, shard::Shard},
+    Slot, Store,
 };
 
 /// Entries that are looked at before others may have the shard, and bytes of keys that are copied: some ten microseconds.
 const LOOKED_AT_ONCE: usize = 256;
 const COPIED_AT_ONCE: usize = 64 << 10;
-/// Entries that are taken out of a shard before others may have it.
+/// As many where they are to be removed.
 const REMOVED_AT_ONCE: usize = 64;
 
 /// A walk through the shards.
-#[derive(Debug)]
-struct Walk {
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Walk {
     cursor: u64, // number of a shard, and a position below `POSITIONS`
     left: usize, // entries that may still be looked at; every bucket counts as one more
 }
 
 impl Walk {
+    pub(super) const fn new(cursor: u64, left: usize) -> Self {
+        Self { cursor, left }
+    }
+
+    pub(super) const fn cursor(&self) -> u64 {
+        self.cursor
+    }
+
+    pub(super) const fn is_at_start(&self) -> bool {
+        self.cursor == 0
+    }
+
     const fn shard(&self) -> usize {
         (self.cursor / POSITIONS) as usize
     }
@@ -53,7 +65,7 @@ impl Store {
         prefix: &[u8],
         mut each: impl FnMut(&[u8]),
     ) -> Option<u64> {
-        let mut walk = Walk { cursor, left: most };
+        let mut walk = Walk::new(cursor, most);
         let mut bytes = 0;
         loop {
             let shard = self.slots.get(walk.shard())?.lock.read();
@@ -84,44 +96,73 @@ impl Store {
     /// Removes entries whose keys begin with `prefix`, from a cursor on, as [`Self::scan`] finds them. Returns how many of
     /// them were to be had, and the cursor.
     pub fn remove_prefix(&self, cursor: u64, most: usize, prefix: &[u8]) -> (usize, Option<u64>) {
-        let mut walk = Walk { cursor, left: most };
+        let mut walk = Walk::new(cursor, most);
         let mut removed = 0;
-        let mut found: Vec<u32> = Vec::with_capacity(REMOVED_AT_ONCE);
+        let is = |entry: Entry<'_>| entry.key().starts_with(prefix);
+        let ended = self.remove_where(&mut walk, is, |slot, entry| {
+            removed += usize::from(self.count_removal(slot, entry));
+        });
+        if ended {
+            self.untrimmed.store(true, Relaxed);
+        }
+        (removed, (!ended).then_some(walk.cursor))
+    }
+
+    /// Removes entries of which `is` says yes; `count` counts each. Returns whether these were the last ones.
+    pub(super) fn remove_where(
+        &self,
+        walk: &mut Walk,
+        is: impl Fn(Entry<'_>) -> bool,
+        mut count: impl FnMut(&Slot, Entry<'_>),
+    ) -> bool {
         while let Some(slot) = self.slots.get(walk.shard()) {
             if walk.left == 0 {
-                return (removed, Some(walk.cursor));
+                return false;
             }
+            // Most have nothing to be removed: others may read meanwhile.
+            let before = *walk;
+            if !has(&slot.lock.read(), walk, &is) {
+                continue;
+            }
+            *walk = before;
+            let mut found: Vec<u32> = Vec::new();
             let mut shard = slot.lock.write();
-            let end = walk.left.saturating_sub(LOOKED_AT_ONCE);
-            loop {
-                let (mut looked_at, first) = (0, found.len());
-                let next = shard.walk(walk.position(), |reference| {
-                    looked_at += 1;
-                    if shard.entry(reference).key().starts_with(prefix) {
-                        found.push(reference);
-                    }
-                });
-                for reference in found.iter().skip(first) {
-                    let entry = shard.entry(*reference);
-                    let hash = self.hasher.hash(entry.key());
-                    removed += usize::from(self.count_removal(slot, entry));
-                    shard.remove(hash, *reference);
+            look(&shard, walk, |reference| {
+                if is(shard.entry(reference)) {
+                    found.push(reference);
                 }
-                let same = walk.go_to(next, looked_at);
-                if !same || walk.left <= end || found.len() >= REMOVED_AT_ONCE {
-                    break;
-                }
+            });
+            for reference in &found {
+                let entry = shard.entry(*reference);
+                let hash = self.hasher.hash(entry.key());
+                count(slot, entry);
+                shard.remove(hash, *reference);
             }
             drop(shard);
             self.len.fetch_sub(found.len(), Relaxed);
-            let mut arena = self.arena.lock();
-            for reference in std::mem::take(&mut found) {
-                // SAFETY: taken out of its shard above.
-                unsafe { placement::release(&mut arena, self.entries, reference) };
-            }
-            drop(arena);
+            self.release_all(found);
         }
-        self.untrimmed.store(true, Relaxed);
-        (removed, None)
+        true
+    }
+}
+
+fn has(shard: &Shard, walk: &mut Walk, is: impl Fn(Entry<'_>) -> bool) -> bool {
+    let mut any = false;
+    look(shard, walk, |reference| any |= is(shard.entry(reference)));
+    any
+}
+
+/// Goes on by some entries.
+fn look(shard: &Shard, walk: &mut Walk, mut each: impl FnMut(u32)) {
+    let end = walk.left.saturating_sub(REMOVED_AT_ONCE);
+    loop {
+        let mut looked_at = 0;
+        let next = shard.walk(walk.position(), |reference| {
+            looked_at += 1;
+            each(reference);
+        });
+        if !walk.go_to(next, looked_at) || walk.left <= end {
+            return;
+        }
     }
 }

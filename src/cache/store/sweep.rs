@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 
-use super::{super::placement, Slot, Store};
+use super::{Slot, Store};
 
 /// Entries that are taken out of a shard before others may have it.
 const SWEPT_AT_ONCE: usize = 64;
@@ -49,12 +49,7 @@ impl Store {
             }
             drop(shard);
             let done = found.len() < SWEPT_AT_ONCE;
-            let mut arena = self.arena.lock();
-            for reference in std::mem::take(&mut found) {
-                // SAFETY: taken out of its shard above.
-                unsafe { placement::release(&mut arena, self.entries, reference) };
-            }
-            drop(arena);
+            self.release_all(std::mem::take(&mut found));
             if done {
                 return steps == 0;
             }

@@ -10,6 +10,7 @@ mod index;
 mod model;
 mod policies;
 mod scan;
+mod tags;
 mod wheel;
 
 use super::{hash::Hasher, policy::Kind, settings::Settings, store::Store, ticker::Ticker};
