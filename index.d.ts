@@ -98,6 +98,8 @@ export type HeapwiseErrorCode =
   | 'ERR_HEAPWISE_SHARED_CACHE_TARGET'
   /** `Error` */
   | 'ERR_HEAPWISE_SHARED_CACHE_CODEC'
+  /** A load of another thread has failed, for which this one has waited. `Error` */
+  | 'ERR_HEAPWISE_SHARED_CACHE_LOAD'
   /** The monitor is closed. `Error` */
   | 'ERR_HEAPWISE_MONITOR_CLOSED'
   /** The event-loop monitor does not run, and nothing was measured in the stretch that was asked for. `Error` */
@@ -1511,6 +1513,18 @@ export interface SharedCacheSetOptions {
   tags?: readonly string[] | undefined;
 }
 
+/**
+ * Options of {@link SharedCache.getOrLoad}. They mean what those of {@link Cache.getOrLoad} do. What is to serve after its end
+ * takes 5 bytes for that.
+ */
+export interface SharedCacheLoadOptions
+  extends
+    SharedCacheSetOptions,
+    Pick<
+      CacheLoadOptions,
+      'negativeTtl' | 'errorTtl' | 'staleWhileRevalidate' | 'staleIfError' | 'timeout' | 'signal'
+    > {}
+
 /** Options of {@link SharedCache.keys}, `values` and `entries`. */
 export interface SharedCacheKeysOptions {
   /**
@@ -1583,6 +1597,12 @@ export interface SharedCacheStats {
   expirations: number;
   /** Entries removed because a tag of theirs was invalidated. Count. */
   invalidations: number;
+  /** Times that `getOrLoad` has called a load function. Count. */
+  loads: number;
+  /** Loads that have failed. Count. */
+  loadErrors: number;
+  /** Values that were served after their end, neither hits nor misses. Count. */
+  staleHits: number;
 }
 
 /**
@@ -1660,6 +1680,33 @@ export class SharedCache<T = any> {
   /** The value of a key, as `get` returns it. Counts neither as a hit nor as a use. @throws as `get` does */
   peek(key: string | Uint8Array): T | undefined;
 
+  /**
+   * The value of a key; where there is none, calls `load` and stores what it returns. Of all threads that ask for a key at a
+   * time one calls its load function, the others wait for it and read what it has stored. What is stored is what its options
+   * say; how long to wait, and whether with something stale, is each caller's own.
+   *
+   * - If the load fails, its own thread's callers get what it has thrown, and those in other threads
+   *   `ERR_HEAPWISE_SHARED_CACHE_LOAD`, whose message has it as text.
+   * - If its thread ends, or closes the cache, one of those who wait in another thread calls its own load function. So it is
+   *   when a set, a delete, `clear` or `invalidateTag` has come in between and left no value: callers in the thread that
+   *   has loaded get what it has loaded, which is not stored.
+   * - If the cache does not take the value because it is too large, each thread that waits loads it for itself.
+   *
+   * A thread that waits for another one does not end meanwhile. `undefined` and `null` can be loaded in every cache.
+   *
+   * @param load given the key and a signal that is aborted when nobody waits any more, returns the value or a promise for it
+   * @throws {TypeError} `ERR_HEAPWISE_INVALID_ARG_TYPE`, `ERR_HEAPWISE_UNKNOWN_OPTION` (thrown, not rejected, as the next two)
+   * @throws {RangeError} `ERR_HEAPWISE_INVALID_ARG_VALUE`
+   * @throws {Error} `ERR_HEAPWISE_CACHE_CLOSED`, also as a rejection when it is closed while another thread loads. Only as
+   *   rejections: `ERR_HEAPWISE_SHARED_CACHE_LOAD`, `ERR_HEAPWISE_SHARED_CACHE_CODEC`, `ERR_HEAPWISE_CACHE_LOAD_TIMEOUT`, the
+   *   reason of `signal`, and what `load` throws
+   */
+  getOrLoad<K extends string | Uint8Array>(
+    key: K,
+    load: (key: K, context: { signal: AbortSignal }) => T | PromiseLike<T>,
+    options?: SharedCacheLoadOptions,
+  ): Promise<T>;
+
   /** Removes an entry, and returns whether there was one. @throws as `get` does */
   delete(key: string | Uint8Array): boolean;
 
@@ -1728,7 +1775,7 @@ export class SharedCache<T = any> {
    * Hides all entries that have this tag, in all threads, in the same time for one and for a million. A thread removes them
    * in the background; entries that get the tag afterwards are not concerned.
    *
-   * @returns whether an entry had it
+   * @returns whether an entry, or a load under way, had it
    * @throws {TypeError} `ERR_HEAPWISE_INVALID_ARG_TYPE`
    * @throws {Error} `ERR_HEAPWISE_CACHE_CLOSED`
    */

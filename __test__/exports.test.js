@@ -122,6 +122,7 @@ const MEMBERS = {
     'get size',
     'getBuffer',
     'getInto',
+    'getOrLoad',
     'has',
     'invalidateTag',
     'keys',

@@ -230,7 +230,6 @@ describe('invalidateTag of a shared cache', () => {
     for (let round = 0; round < 20; round++) {
       const told = workers.map((worker) => once(worker, 'message'));
       for (const worker of workers) {
-        // oxlint-disable-next-line unicorn/require-post-message-target-origin -- no window
         worker.postMessage(round);
       }
       await Promise.all(told);

@@ -172,6 +172,9 @@ describe('a shared cache', () => {
       evictions: 0,
       expirations: 0,
       invalidations: 0,
+      loads: 0,
+      loadErrors: 0,
+      staleHits: 0,
     });
     assert.equal(bytes, 1801 + overheadBytes + freeBytes);
     cache.clear();

@@ -116,6 +116,10 @@ const table = {
     base: Error,
     message: (step, what) => `The cache's codec failed: "${step}" ${what}`,
   },
+  ERR_HEAPWISE_SHARED_CACHE_LOAD: {
+    base: Error,
+    message: (reason) => `The load of another thread has failed: ${reason}`,
+  },
   ERR_HEAPWISE_MONITOR_CLOSED: { base: Error, message: () => 'The monitor is closed' },
   ERR_HEAPWISE_MONITOR_STOPPED: {
     base: Error,

@@ -38,6 +38,24 @@ test('a codec of one type makes a cache of that type', () => {
   expect(dates.get('key')).type.toBe<Date | undefined>();
 });
 
+test('what is loaded has the type of the cache, and the key that of the call', async () => {
+  const users = new SharedCache<{ id: number }>({ maxBytes: 1 << 20, codec: 'json' });
+  expect(users.getOrLoad('key', () => ({ id: 1 }))).type.toBe<Promise<{ id: number }>>();
+  void users.getOrLoad('key', async (key, { signal }) => {
+    expect<string>().type.toBeAssignableFrom(key);
+    expect(signal).type.toBe<AbortSignal>();
+    return { id: 1 };
+  });
+  expect(users.getOrLoad(Buffer.from('key'), (key: Buffer) => ({ id: key.length }))).type.toBe<
+    Promise<{ id: number }>
+  >();
+  expect(users.getOrLoad).type.not.toBeCallableWith('key', () => 5);
+  expect(users.getOrLoad).type.not.toBeCallableWith('key', () => ({ id: 1 }), { size: 5 });
+  expect(users.getOrLoad).type.not.toBeCallableWith('key', () => ({ id: 1 }), { earlyRefresh: 1 });
+  expect(users.getOrLoad).type.toBeCallableWith('key', () => ({ id: 1 }), { staleIfError: 5, tags: ['a'] });
+  expect(users.getOrLoad).type.not.toBeCallableWith(5, () => ({ id: 1 }));
+});
+
 test('tags are strings', () => {
   cache.set('key', 'value', { tags: ['a'] as const, ttl: 5 });
   expect(cache.set).type.not.toBeCallableWith('key', 'value', { tags: 'a' });

@@ -1,7 +1,7 @@
 'use strict';
 
-const { error } = require('../errors.js');
 const { LOADS, LOAD_ERRORS, STALE_HITS } = require('./counters.js');
+const { Load, LoadContext, waitFor } = require('./load.js');
 const { isInvalidated } = require('./tags.js');
 
 /** Keys whose failure is remembered, at most. */
@@ -15,51 +15,22 @@ const FAILURES = 1000;
  *   earlyRefresh: number, timeout: number, signal: AbortSignal | undefined }} LoadOptions
  */
 
-/** A load under way. @template V */
-class Load {
-  /** Not there yet while the load function itself runs. @type {Promise<V> | undefined} */
-  promise = undefined;
-  /** Those who wait and may leave; Infinity once somebody waits who cannot. */
-  waiting = 0;
-  /** Made when the load function asks for its signal. @type {AbortController | undefined} */
-  controller = undefined;
-
-  /** Nobody waits any more, and nobody will. */
-  abandoned = false;
-
+/** A load under way, of a value with tags. @template V @extends {Load<V>} */
+class TaggedLoad extends Load {
   /**
    * @param {number} since
    * @param {import('./tags.js').Tagged | undefined} tags
    */
   constructor(since, tags) {
+    super();
     this.since = since;
     this.tags = tags;
   }
 }
 
-/** Whether what is being loaded was invalidated meanwhile. @param {Load<any>} load */
+/** Whether what is being loaded was invalidated meanwhile. @param {TaggedLoad<any>} load */
 function isOutdated({ tags }) {
   return tags !== undefined && isInvalidated(tags);
-}
-
-/** What a load function gets besides the key. The signal is made when it is asked for: most do not. */
-class LoadContext {
-  #load;
-
-  /** @param {Load<any>} load */
-  constructor(load) {
-    this.#load = load;
-  }
-
-  /** Aborted when nobody waits for the value any more. */
-  get signal() {
-    const load = this.#load;
-    load.controller ??= new AbortController();
-    if (load.abandoned) {
-      load.controller.abort();
-    }
-    return load.controller.signal;
-  }
 }
 
 /**
@@ -71,7 +42,7 @@ class Loader {
   #store;
   #measure;
   #timers;
-  /** A set or delete of the key takes its load out, whose result is then not stored. @type {Map<K, Load<V>>} */
+  /** A set or delete of the key takes its load out, whose result is then not stored. @type {Map<K, TaggedLoad<V>>} */
   #loads = new Map();
   /** What has failed, and until when nobody tries again. @type {Map<K, { reason: unknown, until: number }>} */
   #failures = new Map();
@@ -188,9 +159,9 @@ class Loader {
    */
   #begin(key, load, options) {
     this.#store.counters[LOADS]++;
-    /** @type {Load<V>} */
+    /** @type {TaggedLoad<V>} */
     // Tags are held now: what is invalidated while the value is loaded concerns it.
-    const begun = new Load(this.#store.now(), options.tags && this.#store.hold(options.tags));
+    const begun = new TaggedLoad(this.#store.now(), options.tags && this.#store.hold(options.tags));
     this.#loads.set(key, begun);
     this.#isBusy = true;
     begun.promise = this.#run(key, load, options, begun);
@@ -201,7 +172,7 @@ class Loader {
    * @param {K} key
    * @param {(key: K, context: { signal: AbortSignal }) => V | PromiseLike<V>} load
    * @param {LoadOptions} options
-   * @param {Load<V>} own
+   * @param {TaggedLoad<V>} own
    */
   async #run(key, load, options, own) {
     const { tags } = own;
@@ -264,7 +235,7 @@ class Loader {
    * Takes a load off those under way; false if something else has taken its place.
    *
    * @param {K} key
-   * @param {Load<V>} own
+   * @param {TaggedLoad<V>} own
    */
   #end(key, own) {
     return this.#loads.get(key) === own && this.#loads.delete(key);
@@ -284,63 +255,18 @@ class Loader {
   }
 
   /**
-   * The promise for one who waits: for as long as he wants to, and content with what is stale if he said so.
-   *
    * @param {K} key
    * @param {Promise<V>} promise
    * @param {LoadOptions} options
-   * @param {Load<V>} [load]
+   * @param {TaggedLoad<V>} [load]
    * @returns {Promise<V>}
    */
   #wait(key, promise, options, load) {
-    const { signal, staleIfError, timeout } = options;
-    // Nobody is served something stale who has gone.
-    let gone = false;
-    const answer =
-      staleIfError > 0
-        ? promise.catch((reason) => (gone ? Promise.reject(reason) : this.#inNeed(key, options, reason)))
-        : promise;
-    if (load === undefined || (signal === undefined && timeout === Infinity)) {
-      if (load !== undefined) {
-        load.waiting = Infinity;
-      }
-      return answer;
-    }
-    load.waiting++;
-    return new Promise((resolve, reject) => {
-      /** @type {any} */
-      let timer;
-      const onAbort = () => {
-        gone = true;
-        this.#timers.clearTimeout(timer);
-        reject(/** @type {AbortSignal} */ (signal).reason);
-        this.#leave(key, load);
-      };
-      const settle = () => {
-        this.#timers.clearTimeout(timer);
-        signal?.removeEventListener('abort', onAbort);
-      };
-      answer.then(resolve, reject).finally(settle);
-      if (signal?.aborted) {
-        // By the load function itself.
-        onAbort();
-        return;
-      }
-      signal?.addEventListener('abort', onAbort, { once: true });
-      if (timeout !== Infinity) {
-        timer = this.#timers.setTimeout(() => {
-          signal?.removeEventListener('abort', onAbort);
-          // The load goes on: those who come next find its value.
-          load.waiting = Infinity;
-          gone = true;
-          const late = error('ERR_HEAPWISE_CACHE_LOAD_TIMEOUT', timeout);
-          try {
-            resolve(this.#inNeed(key, options, late));
-          } catch {
-            reject(late);
-          }
-        }, timeout);
-      }
+    return waitFor(promise, load, options, {
+      timers: this.#timers,
+      inNeed: options.staleIfError > 0 ? (reason) => this.#inNeed(key, options, reason) : undefined,
+      leave: (left) => this.#leave(key, /** @type {TaggedLoad<V>} */ (left)),
+      tooLate: (left) => (left.waiting = Infinity),
     });
   }
 
@@ -353,12 +279,12 @@ class Loader {
    * @returns {V}
    */
   #inNeed(key, { staleIfError }, reason) {
-    const slot = staleIfError > 0 ? this.#store.live(key) : 0;
+    const slot = this.#store.live(key);
     if (slot !== 0) {
       // It was set meanwhile.
       return this.#store.value(slot);
     }
-    if (staleIfError > 0 && this.#store.staleFor(key) <= staleIfError) {
+    if (this.#store.staleFor(key) <= staleIfError) {
       this.#store.counters[STALE_HITS]++;
       return this.#store.stale(key);
     }
@@ -369,13 +295,12 @@ class Loader {
    * One who waited does not any more. A load for which nobody waits is aborted.
    *
    * @param {K} key
-   * @param {Load<V>} load
+   * @param {TaggedLoad<V>} load
    */
   #leave(key, load) {
     if (--load.waiting === 0) {
       this.#end(key, load);
-      load.abandoned = true;
-      load.controller?.abort();
+      load.abandon();
     }
   }
 }

@@ -88,10 +88,12 @@ function entryOptions(given, ttl) {
 /**
  * @param {any} options
  * @param {number} ttl of the cache
+ * @param {string} [owner]
+ * @param {readonly string[]} [known]
  * @returns {import('./loader.js').LoadOptions}
  */
-function loadOptions(options, ttl) {
-  const given = validate.options(options, 'Cache.getOrLoad', LOAD_OPTIONS);
+function loadOptions(options, ttl, owner = 'Cache.getOrLoad', known = LOAD_OPTIONS) {
+  const given = validate.options(options, owner, known);
   return {
     ...entryOptions(given, ttl),
     negativeTtl:

@@ -7,6 +7,8 @@
 
 /** Also of bytes that a codec has made, with ENCODED added. */
 const BUFFER = 3;
+/** No value: `undefined` if it has no bytes, else `null`. */
+const NOTHING = 15;
 /** Added to the kind of what a codec has made of a value. */
 const ENCODED = 16;
 /** A value that is no string comes as one number: its kind, and so many times its length. */
@@ -49,4 +51,4 @@ function typedArrayOf(kind) {
   return TYPED_ARRAYS[kind - BUFFER - 1];
 }
 
-module.exports = { BUFFER, ENCODED, KINDS, kindOf, typedArrayOf };
+module.exports = { BUFFER, ENCODED, KINDS, NOTHING, kindOf, typedArrayOf };

@@ -2,13 +2,23 @@
 
 const { error, fromNative } = require('../errors.js');
 const validate = require('../validate.js');
-const { tagList } = require('../cache/options.js');
+const { loadOptions, tagList } = require('../cache/options.js');
 const { decoded, encoded } = require('./codec.js');
-const { BUFFER, ENCODED, KINDS, kindOf, typedArrayOf } = require('./kinds.js');
+const { BUFFER, ENCODED, KINDS, NOTHING, kindOf, typedArrayOf } = require('./kinds.js');
+const { SharedLoader } = require('./loader.js');
 const { settingsOf } = require('./options.js');
 const scan = require('./scan.js');
 
 const SET_OPTIONS = /** @type {const} */ (['ttl', 'tags']);
+const LOAD_OPTIONS = /** @type {const} */ ([
+  ...SET_OPTIONS,
+  'negativeTtl',
+  'errorTtl',
+  'staleWhileRevalidate',
+  'staleIfError',
+  'timeout',
+  'signal',
+]);
 const NO_TERMS = /** @type {Terms} */ ({ ttl: undefined, tags: undefined });
 /** Of all tags of an entry, in bytes. */
 const LONGEST_TAGS = 16_384;
@@ -40,6 +50,16 @@ const WINDOW = 64 << 10;
  *   setBytes(key: Key, value: ArrayBufferView, kind: number, ttl?: number, tags?: string[]): number | undefined,
  *   remove(key: Key): boolean | number,
  *   invalidateTag(tag: string): boolean | number,
+ *   listen(wake: () => void): void,
+ *   ended(): (number | string)[],
+ *   join(key: Key, tags: readonly string[] | undefined, intent: number): number | [number, string],
+ *   finish(key: Key, id: number, value: any, kind: number, ttl: number, keep: number): number | undefined,
+ *   fail(key: Key, id: number, reason: string, ttl: number): boolean,
+ *   drop(key: Key, id: number): void,
+ *   abandon(key: Key, id: number): boolean,
+ *   leave(key: Key, id: number): void,
+ *   getStale(key: Key, limit: number, counts: boolean): any,
+ *   wasStale(): boolean,
  *   size(): number,
  *   scan(prefix: Key, cursor: number, count: number, buffers: boolean): (Key | number | undefined)[] | number,
  *   removePrefix(prefix: Key, cursor: number, count: number): [number, number | undefined] | number,
@@ -51,8 +71,8 @@ const WINDOW = 64 << 10;
  * @typedef {{ ttl: number | undefined, tags: string[] | undefined }} Terms
  */
 
-/** @param {{ binding: typeof import('../binding.js') }} parts */
-function createSharedCacheClass({ binding }) {
+/** @param {{ binding: typeof import('../binding.js'), timers: import('../timers.js').Timers }} parts */
+function createSharedCacheClass({ binding, timers }) {
   /** One for all caches of this thread: what is in it is copied before anything else is called. */
   let window = /** @type {Buffer | undefined} */ (undefined);
 
@@ -66,6 +86,8 @@ function createSharedCacheClass({ binding }) {
     #set;
     #codec;
     #settings;
+    /** Once something is loaded. @type {SharedLoader | undefined} */
+    #loader = undefined;
     #isClosed = false;
 
     /** @param {import('../..').SharedCacheOptions} options */
@@ -126,6 +148,9 @@ function createSharedCacheClass({ binding }) {
       if (found < 0) {
         throw this.#refused(found, key);
       }
+      if (found % KINDS === NOTHING) {
+        return undefined;
+      }
       return this.#buffer((found - (found % KINDS)) / KINDS);
     }
 
@@ -180,6 +205,30 @@ function createSharedCacheClass({ binding }) {
       if (refusal !== undefined) {
         throw this.#refused(refusal, key);
       }
+    }
+
+    /**
+     * @param {Key} key
+     * @param {(key: any, context: { signal: AbortSignal }) => any} load
+     * @param {import('../..').SharedCacheLoadOptions} [options]
+     * @returns {Promise<any>}
+     */
+    getOrLoad(key, load, options) {
+      validate.fn(load, 'load');
+      if (typeof key !== 'string') {
+        checkKey(key);
+      }
+      const given = loadOptions(options, this.#settings.ttl, 'SharedCache.getOrLoad', LOAD_OPTIONS);
+      this.#loader ??= new SharedLoader(
+        {
+          native: () => this.#native,
+          read: (found, of) => (typeof found === 'number' ? this.#read(found, of) : found),
+          store: (of, id, value, ttl, keep) => this.#finish(of, id, value, ttl, keep),
+          refused: (answer, of) => this.#refused(answer, of),
+        },
+        timers,
+      );
+      return this.#loader.get(key, load, given);
     }
 
     /** @param {Key} key */
@@ -268,6 +317,9 @@ function createSharedCacheClass({ binding }) {
         evictions,
         expirations,
         invalidations,
+        loads,
+        loadErrors,
+        staleHits,
       ] = this.#native.stats();
       const gets = hits + misses;
       return {
@@ -287,6 +339,9 @@ function createSharedCacheClass({ binding }) {
         evictions,
         expirations,
         invalidations,
+        loads,
+        loadErrors,
+        staleHits,
       };
     }
 
@@ -295,6 +350,7 @@ function createSharedCacheClass({ binding }) {
         return;
       }
       this.#isClosed = true;
+      this.#loader?.close();
       this.#native.close();
       this.#native = CLOSED;
       ({ get: this.#get, getInto: this.#getInto, has: this.#has, set: this.#set } = CLOSED);
@@ -339,6 +395,9 @@ function createSharedCacheClass({ binding }) {
         const stored = kind === BUFFER + ENCODED ? this.#buffer(length) : this.#native.takeString(number);
         return decoded(this.#codec, stored);
       }
+      if (kind === NOTHING) {
+        return length === 0 ? undefined : null;
+      }
       const Class = typedArrayOf(kind);
       if (Class === undefined) {
         return this.#buffer(length);
@@ -381,6 +440,35 @@ function createSharedCacheClass({ binding }) {
       return typeof stored === 'string'
         ? native.setEncoded(key, stored, ttl, tags)
         : native.setBytes(key, stored, BUFFER + ENCODED, ttl, tags);
+    }
+
+    /**
+     * Stores what was loaded.
+     *
+     * @param {Key} key
+     * @param {number} id of the load
+     * @param {any} value
+     * @param {number} ttl
+     * @param {number} keep milliseconds for which it may serve in need when it is over
+     */
+    #finish(key, id, value, ttl, keep) {
+      if (value === undefined || value === null) {
+        return this.#native.finish(key, id, value, NOTHING, ttl, keep);
+      }
+      if (typeof value === 'string') {
+        return this.#native.finish(key, id, value, 0, ttl, keep);
+      }
+      const kind = ArrayBuffer.isView(value) ? kindOf(/** @type {NodeJS.TypedArray} */ (value)) : undefined;
+      if (kind !== undefined) {
+        return this.#native.finish(key, id, value, kind, ttl, keep);
+      }
+      const stored = encoded(this.#codec, value);
+      // A codec may have closed the cache.
+      if (this.#isClosed) {
+        return undefined;
+      }
+      const form = typeof stored === 'string' ? ENCODED : BUFFER + ENCODED;
+      return this.#native.finish(key, id, stored, form, ttl, keep);
     }
 
     /**

@@ -19,6 +19,32 @@ pub struct Counters {
     pub expirations: Counter,
     /// Entries removed because a tag of theirs was invalidated.
     pub invalidations: Counter,
+    /// Values that somebody has begun to load.
+    pub loads: Counter,
+    /// Loads that have failed.
+    pub load_errors: Counter,
+    /// Values that were over, and served all the same.
+    pub stale_hits: Counter,
+}
+
+impl Counters {
+    /// All of them, in the order of `lib/shared-cache/shared-cache.js`.
+    pub const fn all(&self) -> [&Counter; 10] {
+        let Self { hits, misses, sets, deletes, evictions, expirations, .. } = self;
+        let Self { invalidations, loads, load_errors, stale_hits, .. } = self;
+        [
+            hits,
+            misses,
+            sets,
+            deletes,
+            evictions,
+            expirations,
+            invalidations,
+            loads,
+            load_errors,
+            stale_hits,
+        ]
+    }
 }
 
 /// A count.

@@ -6,6 +6,7 @@ mod bins;
 mod budget;
 mod counters;
 mod entry;
+mod flights;
 mod hash;
 mod index;
 mod lines;

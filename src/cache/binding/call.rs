@@ -87,3 +87,31 @@ pub fn to_boolean(env: sys::napi_env, value: sys::napi_value) -> bool {
     let status = unsafe { sys::napi_get_value_bool(env, value, &raw mut boolean) };
     status == sys::Status::napi_ok && boolean
 }
+
+/// An array for JavaScript. What is [`UNDEFINED`] leaves a hole.
+pub fn array(
+    env: sys::napi_env,
+    values: impl IntoIterator<Item = sys::napi_value>,
+) -> sys::napi_value {
+    let mut array = ptr::null_mut();
+    // SAFETY: inside a call of `env`.
+    unsafe { sys::napi_create_array(env, &raw mut array) };
+    for (index, value) in (0..).zip(values) {
+        if !value.is_null() {
+            // SAFETY: inside a call of `env`, whose values these are.
+            unsafe { sys::napi_set_element(env, array, index, value) };
+        }
+    }
+    array
+}
+
+/// A string for JavaScript.
+pub fn text(env: sys::napi_env, text: &str) -> sys::napi_value {
+    let mut result = ptr::null_mut();
+    let length = isize::try_from(text.len()).unwrap_or(0);
+    // SAFETY: inside a call of `env`; so many bytes.
+    unsafe {
+        sys::napi_create_string_utf8(env, text.as_ptr().cast(), length, &raw mut result);
+    }
+    result
+}

@@ -16,7 +16,7 @@ use super::{
     },
     call::{self, Call, UNDEFINED, enter},
     handle::{Handle, Scratch},
-    kinds::{ASCII, ENCODED, LATIN1, UTF16},
+    kinds::{ASCII, ENCODED, LATIN1, NOTHING, UTF16},
 };
 use crate::shared::number::to_u64;
 
@@ -34,6 +34,8 @@ pub mod answer {
     pub const TOO_SMALL: i32 = -5;
     /// There are too many tags, or they are too long.
     pub const BAD_TAGS: i32 = -6;
+    /// What was loaded is not wanted any more.
+    pub const SUPERSEDED: i32 = -7;
 }
 
 /// Bytes of all tags of an entry, at most: what one set may add to what the budget lends to tables.
@@ -104,17 +106,18 @@ pub unsafe extern "C" fn get_into(
             let copied = store.get(key, |found| match found.kind() % ENCODED {
                 LATIN1 | UTF16 => {
                     load(scratch, found);
-                    Err(found.kind())
+                    Some(Err(found.kind()))
                 }
-                _ if found.len() > room => Ok(f64::from(answer::TOO_SMALL)),
+                NOTHING => None,
+                _ if found.len() > room => Some(Ok(f64::from(answer::TOO_SMALL))),
                 _ => {
                     if let Some(target) = ptr::NonNull::new(target) {
                         // SAFETY: a view of at least so many bytes, which no JavaScript runs to detach meanwhile.
                         unsafe { found.copy_to(target) };
                     }
-                    Ok(found.len() as f64)
+                    Some(Ok(found.len() as f64))
                 }
-            })?;
+            })??;
             let length = copied.unwrap_or_else(|kind| {
                 let length = to_utf8(kind, scratch);
                 if length > room {
@@ -272,13 +275,18 @@ pub unsafe extern "C" fn empty(
 fn value<const USE: bool>(call: &Call<'_, 1>) -> sys::napi_value {
     with_key(call, |store, key, scratch| {
         let take = |found: Found<'_>| copy_out(call.handle, scratch, found);
-        let (kind, length) = if USE { store.get(key, take) } else { store.peek(key, take) }?;
-        Some(if kind <= UTF16 {
-            string(call.env, kind, length, scratch)
-        } else {
-            value_number(call.env, kind, length)
-        })
+        let found = if USE { store.get(key, take) } else { store.peek(key, take) }?;
+        Some(found_value(call.env, found, scratch))
     })
+}
+
+/// What JavaScript gets for a value that was [copied out](copy_out).
+pub fn found_value(
+    env: sys::napi_env,
+    (kind, length): (u8, usize),
+    scratch: &mut Scratch,
+) -> sys::napi_value {
+    if kind <= UTF16 { string(env, kind, length, scratch) } else { value_number(env, kind, length) }
 }
 
 fn set_string(call: &Call<'_, 4>, encoded: u8) -> sys::napi_value {
@@ -323,18 +331,54 @@ fn stored(
         Tags::Bad => return Some(call::integer(env, answer::BAD_TAGS)),
     };
     handle.tell_growth(store);
-    Some(call::integer(
-        env,
-        match refusal? {
-            Refusal::TooLarge => answer::TOO_LARGE,
-            Refusal::NoMemory => answer::NO_MEMORY,
-        },
-    ))
+    refusal.map(|refusal| refused(env, refusal))
+}
+
+/// What JavaScript gets for a refusal.
+pub fn refused(env: sys::napi_env, refusal: Refusal) -> sys::napi_value {
+    let answer = match refusal {
+        Refusal::TooLarge => answer::TOO_LARGE,
+        Refusal::NoMemory => answer::NO_MEMORY,
+    };
+    call::integer(env, answer)
+}
+
+/// A value as it is to be stored.
+pub struct Value<'a> {
+    /// What it is.
+    pub kind: u8,
+    /// Its bytes.
+    pub bytes: &'a [u8],
+}
+
+/// Reads a value of any kind: a string, to which 0 or [`ENCODED`] is added, a view of a kind, or nothing. `None` if it is
+/// none of these.
+pub fn read_value(
+    env: sys::napi_env,
+    value: sys::napi_value,
+    kind: u8,
+    scratch: &mut Scratch,
+) -> Option<Value<'_>> {
+    if kind == NOTHING {
+        let mut type_of = 0;
+        // SAFETY: inside a call of `env`, whose value it is.
+        unsafe { sys::napi_typeof(env, value, &raw mut type_of) };
+        let bytes: &[u8] = if type_of == sys::ValueType::napi_null { &[0] } else { &[] };
+        return Some(Value { kind, bytes });
+    }
+    if let Some((address, length)) = view(env, value) {
+        // SAFETY: as in `set_bytes`.
+        return Some(Value { kind, bytes: unsafe { bytes(address, length) } });
+    }
+    let kind = kind | read_string(env, value, scratch)?;
+    let units = kind % ENCODED == UTF16;
+    let bytes = if units { units_as_bytes(&scratch.units) } else { &scratch.value };
+    Some(Value { kind, bytes })
 }
 
 /// Reads the first argument as a key. `None` of `work` is `undefined`.
 #[inline]
-fn with_key<const N: usize>(
+pub fn with_key<const N: usize>(
     call: &Call<'_, N>,
     work: impl FnOnce(&Store, &[u8], &mut Scratch) -> Option<sys::napi_value>,
 ) -> sys::napi_value {
@@ -370,14 +414,18 @@ pub fn with_bytes<const N: usize>(
     result
 }
 
-enum Tags {
+/// What JavaScript has passed as tags.
+pub enum Tags {
+    /// No array.
     None,
+    /// Their UTF-8.
     Some(Vec<Vec<u8>>),
+    /// Too many, too long, or no strings.
     Bad,
 }
 
 /// Reads an array of strings.
-fn read_tags(env: sys::napi_env, value: sys::napi_value, units: &mut Vec<u16>) -> Tags {
+pub fn read_tags(env: sys::napi_env, value: sys::napi_value, units: &mut Vec<u16>) -> Tags {
     let (mut is_array, mut count) = (false, 0);
     // SAFETY: inside a call of `env`, whose value it is.
     unsafe {
@@ -537,7 +585,7 @@ const fn units_as_bytes(units: &[u16]) -> &[u8] {
 }
 
 /// Copies a value out while its shard is locked: to where the caller is going to need it.
-fn copy_out(handle: &Handle, scratch: &mut Scratch, found: Found<'_>) -> (u8, usize) {
+pub fn copy_out(handle: &Handle, scratch: &mut Scratch, found: Found<'_>) -> (u8, usize) {
     let (kind, length) = (found.kind(), found.len());
     if kind <= UTF16 || kind == UTF16 | ENCODED {
         load(scratch, found);

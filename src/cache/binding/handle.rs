@@ -9,7 +9,7 @@ use std::{
 
 use napi::{Env, Result, Status, sys};
 
-use super::super::{registry, store::Store, sweeper};
+use super::super::{flights::Inbox, registry, store::Store, sweeper};
 use crate::shared::{env_hook::EnvHook, service::Guard};
 
 /// Bytes by which the cache may grow or shrink before V8 is told again, and most that it is told of.
@@ -85,6 +85,10 @@ pub struct Handle {
     pub scratch: RefCell<Scratch>,
     /// See [`Window`].
     pub window: Window,
+    /// Where this thread is told of loads of others that it waits for.
+    pub inbox: Arc<Inbox>,
+    /// Whether the value that was asked for last was over.
+    pub was_stale: Cell<bool>,
     told: Cell<i64>, // bytes that V8 was told of by this handle
     hook: RefCell<Option<EnvHook>>,
     env: sys::napi_env,
@@ -105,6 +109,8 @@ impl Handle {
             store: RefCell::new(Some(store)),
             scratch: RefCell::default(),
             window,
+            inbox: Arc::default(),
+            was_stale: Cell::new(false),
             told: Cell::new(0),
             hook: RefCell::new(None),
             env: env.raw(),
@@ -162,6 +168,8 @@ impl Handle {
 
     fn let_go(&self) {
         if let Some(store) = self.store.take() {
+            store.desert(&self.inbox);
+            self.inbox.close();
             store.stop_telling(ptr::from_ref(self).addr());
             registry::close(&store);
             sweeper::let_go(store);

@@ -8,3 +8,5 @@ pub const LATIN1: u8 = 1;
 pub const UTF16: u8 = 2;
 /// Added to the kind of what a codec made of a value.
 pub const ENCODED: u8 = 16;
+/// No value: `undefined` if it has no bytes, else `null`. Only a load stores such.
+pub const NOTHING: u8 = 15;

@@ -6,5 +6,6 @@ mod control;
 mod functions;
 mod handle;
 mod kinds;
+mod loads;
 pub mod open;
 mod scan;

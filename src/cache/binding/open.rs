@@ -15,7 +15,7 @@ use super::{
     },
     control, functions,
     handle::{Handle, Window},
-    scan,
+    loads, scan,
 };
 use crate::{
     error::{CodedError, ErrorCode, coded},
@@ -49,7 +49,7 @@ pub struct SharedCacheSettings {
 
 type Function = unsafe extern "C" fn(sys::napi_env, sys::napi_callback_info) -> sys::napi_value;
 
-const FUNCTIONS: [(&std::ffi::CStr, Function); 19] = [
+const FUNCTIONS: [(&std::ffi::CStr, Function); 29] = [
     (c"get", functions::get),
     (c"peek", functions::peek),
     (c"getBytes", functions::get_bytes),
@@ -62,6 +62,16 @@ const FUNCTIONS: [(&std::ffi::CStr, Function); 19] = [
     (c"setBytes", functions::set_bytes),
     (c"remove", functions::remove),
     (c"invalidateTag", functions::invalidate_tag),
+    (c"listen", loads::listen),
+    (c"ended", loads::ended),
+    (c"join", loads::join),
+    (c"finish", loads::finish),
+    (c"fail", loads::fail),
+    (c"drop", loads::drop_loaded),
+    (c"abandon", loads::abandon),
+    (c"leave", loads::leave),
+    (c"getStale", loads::get_stale),
+    (c"wasStale", loads::was_stale),
     (c"size", functions::size),
     (c"empty", functions::empty),
     (c"scan", scan::scan),

@@ -64,12 +64,8 @@ pub unsafe extern "C" fn remove_prefix(
             if next.is_none() {
                 sweeper::wake();
             }
-            let mut array = ptr::null_mut();
-            // SAFETY: inside a call of `env`.
-            unsafe { sys::napi_create_array_with_length(env, 2, &raw mut array) };
-            set(env, array, 0, call::number(env, removed as f64));
-            set(env, array, 1, next.map_or(UNDEFINED, |next| call::number(env, next as f64)));
-            Some(array)
+            let next = next.map_or(UNDEFINED, |next| call::number(env, next as f64));
+            Some(call::array(env, [call::number(env, removed as f64), next]))
         })
     };
     // SAFETY: called by Node.

@@ -3,6 +3,7 @@
 //! Locks are taken in one order: a shard, then the arena. Nobody holds two shards. No lock is held while JavaScript or
 //! V8 runs.
 
+pub mod loads;
 mod room;
 mod scan;
 mod sweep;
@@ -25,6 +26,7 @@ use super::{
     budget::Budget,
     counters::{Counter, Counters},
     entry::{Entries, Entry, Head, LONGEST_KEY, More, NEVER, Sliding, Timing},
+    flights::Flights,
     hash::{Hash, Hasher},
     placement,
     policy::{Bound, Policy},
@@ -45,6 +47,9 @@ const LEAST_ENTRY: u64 = 48;
 /// What a table may have more than its share of all entries, because hashes are not spread evenly.
 const UNEVEN: u64 = 2;
 
+/// JavaScript gets the number of a load, or the negative of it, where other functions return refusals.
+const FIRST_FLIGHT: u64 = 16;
+
 /// Entries that `clear` frees itself.
 const CLEARED_AT_ONCE: u32 = 8192;
 
@@ -54,6 +59,7 @@ const CLEARED_AT_ONCE: u32 = 8192;
 struct Slot {
     lock: RwLock<Shard>,
     counters: Counters,
+    flights: Flights,
 }
 
 /// A cache, shared by threads.
@@ -68,6 +74,7 @@ pub struct Store {
     settings: Settings,
     ticker: Ticker,
     tags: OnceLock<Tags>,   // once an entry has had one
+    flown: AtomicU64,       // number of the next load
     void_cursor: AtomicU64, // how far void entries were looked for
     void_epoch: AtomicU64,  // that of the tags when the look began
     len: AtomicUsize,       // entries, those included that are being added
@@ -147,7 +154,11 @@ impl Store {
         let slots: io::Result<Box<[Slot]>> = (0..settings.shards)
             .map(|_| {
                 let shard = Shard::new(plan.clone(), entries, ticker.now())?;
-                Ok(Slot { lock: RwLock::new(shard), counters: Counters::default() })
+                Ok(Slot {
+                    lock: RwLock::new(shard),
+                    counters: Counters::default(),
+                    flights: Flights::default(),
+                })
             })
             .collect();
         Ok(Self {
@@ -159,6 +170,7 @@ impl Store {
             settings,
             ticker,
             tags: OnceLock::new(),
+            flown: AtomicU64::new(FIRST_FLIGHT),
             void_cursor: AtomicU64::new(0),
             void_epoch: AtomicU64::new(0),
             len: AtomicUsize::new(0),
@@ -243,37 +255,41 @@ impl Store {
         ttl: Option<u64>,
         more: More<'_>,
     ) -> Result<(), Refusal> {
+        let hash = self.hasher.hash(key);
+        let slot = self.slot(hash).ok_or(Refusal::NoMemory)?;
+        let head = self.head(key, kind, ttl, more);
+        let placed = self.prepare(&head, value)?;
+        let is = |it: &[u8]| it == key;
+        self.superseding(slot, is, || self.publish(slot, hash, &head, placed, value))
+    }
+
+    fn head<'a>(&self, key: &'a [u8], kind: u8, ttl: Option<u64>, more: More<'a>) -> Head<'a> {
         let timing = self.timing(ttl, more.keep);
         let more = More { keep: if timing.is_some() { more.keep } else { 0 }, ..more };
-        let head = Head { key, kind, timing, more };
+        Head { key, kind, timing, more }
+    }
+
+    /// What can be done for an entry before locks are taken. A large one is written to a place.
+    fn prepare(&self, head: &Head<'_>, value: &[u8]) -> Result<Option<u32>, Refusal> {
         let size = head.size_with(value.len());
         // The header of an entry has 32 bits for the length of its value.
         let fits = u32::try_from(value.len()).is_ok() && size as u64 <= self.largest();
-        if key.len() > LONGEST_KEY || !fits {
+        if head.key.len() > LONGEST_KEY || !fits {
             return Err(Refusal::TooLarge);
         }
         // Not afterwards: it might evict what has just been set.
         self.settle();
-        let hash = self.hasher.hash(key);
-        let slot = self.slot(hash).ok_or(Refusal::NoMemory)?;
-        let written = if size > LARGE {
-            let placed = self.place_anywhere(&head, value)?;
-            self.publish(slot, hash, &head, Some(placed), value)
-        } else {
-            self.publish(slot, hash, &head, None, value)
-        };
-        written?;
-        slot.counters.sets.count();
-        if head.timing.is_some() {
-            sweeper::nudge();
-        }
-        Ok(())
+        (size > LARGE).then(|| self.place_anywhere(head, value)).transpose()
     }
 
     /// Removes an entry; false if there was none.
     pub fn delete(&self, key: &[u8]) -> bool {
         let hash = self.hasher.hash(key);
         let Some(slot) = self.slot(hash) else { return false };
+        self.superseding(slot, |it| it == key, || self.remove(slot, hash, key))
+    }
+
+    fn remove(&self, slot: &Slot, hash: Hash, key: &[u8]) -> bool {
         let mut shard = slot.lock.write();
         let Some(reference) = shard.find(hash, key) else { return false };
         let deleted = self.count_removal(slot, shard.entry(reference));
@@ -289,7 +305,8 @@ impl Store {
     /// When there are no addresses or no memory for an empty shard; some entries may still be there then.
     pub fn clear(&self) -> io::Result<()> {
         for slot in &self.slots {
-            let cleared = slot.lock.write().clear(self.ticker.now())?;
+            let clear = || slot.lock.write().clear(self.ticker.now());
+            let cleared = self.superseding(slot, |_| true, clear)?;
             self.len.fetch_sub(cleared, Relaxed);
             // A small cache at once: its tables would add up where it is cleared again and again.
             self.sweep_slot(
@@ -326,45 +343,28 @@ impl Store {
 
     /// Its figures, in the order of `lib/shared-cache/stats.js`.
     #[must_use]
-    pub fn stats(&self) -> [u64; 14] {
+    pub fn stats(&self) -> [u64; 17] {
         let (mut keys, mut values) = (0, 0);
         let mut tables = self.tags.get().map_or(0, Tags::committed);
-        let mut counts = [0; 7];
-        for Slot { lock, counters } in &self.slots {
+        let mut counts = [0; 10];
+        for Slot { lock, counters, .. } in &self.slots {
             let shard = lock.read();
             let payload = shard.payload();
             keys += payload.0;
             values += payload.1;
             tables += shard.committed();
             drop(shard);
-            let Counters { hits, misses, sets, deletes, evictions, expirations, invalidations } =
-                counters;
-            let all = [hits, misses, sets, deletes, evictions, expirations, invalidations];
-            for (sum, counter) in counts.iter_mut().zip(all) {
+            for (sum, counter) in counts.iter_mut().zip(counters.all()) {
                 *sum += counter.get();
             }
         }
         let arena = self.arena.lock();
         let (used, committed) = (arena.used(), arena.committed());
         drop(arena);
-        let [hits, misses, sets, deletes, evictions, expirations, invalidations] = counts;
         let len = self.len() as u64;
-        [
-            len,
-            self.budget.used(),
-            keys,
-            values,
-            tables,
-            used,
-            committed,
-            hits,
-            misses,
-            sets,
-            deletes,
-            evictions,
-            expirations,
-            invalidations,
-        ]
+        let sizes = [len, self.budget.used(), keys, values, tables, used, committed];
+        let mut figures = sizes.into_iter().chain(counts);
+        std::array::from_fn(|_| figures.next().unwrap_or(0))
     }
 
     /// Bytes in blocks of entries.
@@ -512,8 +512,25 @@ impl Store {
         self.budget.max() / LARGEST_ENTRY
     }
 
-    /// Puts a value into its shard: over the old one if that has the same length class, else into `placed` or a new place.
+    /// Puts a value into its shard, and counts that.
     fn publish(
+        &self,
+        slot: &Slot,
+        hash: Hash,
+        head: &Head<'_>,
+        placed: Option<u32>,
+        value: &[u8],
+    ) -> Result<(), Refusal> {
+        self.insert(slot, hash, head, placed, value)?;
+        slot.counters.sets.count();
+        if head.timing.is_some() {
+            sweeper::nudge();
+        }
+        Ok(())
+    }
+
+    /// Puts a value into its shard: over the old one if that has the same length class, else into `placed` or a new place.
+    fn insert(
         &self,
         slot: &Slot,
         hash: Hash,
@@ -565,13 +582,13 @@ impl Store {
                     thread::yield_now();
                     continue;
                 }
-                self.release(reference);
+                self.discard(reference);
                 return Err(Refusal::NoMemory);
             }
             if !shard.insert(hash, reference, recalled) {
                 drop(shard);
                 self.len.fetch_sub(1, Relaxed);
-                self.release(reference);
+                self.discard(reference);
                 return Err(Refusal::NoMemory);
             }
             return Ok(());
@@ -584,10 +601,15 @@ impl Store {
         self.len.fetch_sub(1, Relaxed);
     }
 
-    /// Frees the memory of an entry that was taken out of its shard.
+    /// Frees the memory of an entry that was taken out of its shard, and lets go of its tags.
     fn release(&self, reference: u32) {
         self.release_tags(self.entries.get(reference));
-        // SAFETY: callers have taken it out of its shard with that locked exclusively, so nobody else reads it.
+        self.discard(reference);
+    }
+
+    /// Frees the memory of an entry that is in no shard. Its tags are its maker's.
+    fn discard(&self, reference: u32) {
+        // SAFETY: callers have made it or taken it out of its shard with that locked exclusively, so nobody else reads it.
         unsafe { placement::release(&mut self.arena.lock(), self.entries, reference) };
     }
 

@@ -98,6 +98,11 @@ impl Store {
     pub fn remove_prefix(&self, cursor: u64, most: usize, prefix: &[u8]) -> (usize, Option<u64>) {
         let mut walk = Walk::new(cursor, most);
         let mut removed = 0;
+        if walk.is_at_start() {
+            for slot in &self.slots {
+                self.supersede(slot, |key| key.starts_with(prefix));
+            }
+        }
         let is = |entry: Entry<'_>| entry.key().starts_with(prefix);
         let ended = self.remove_where(&mut walk, is, |slot, entry| {
             removed += usize::from(self.count_removal(slot, entry));

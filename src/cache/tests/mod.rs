@@ -7,6 +7,7 @@
 
 mod arena;
 mod index;
+mod loads;
 mod model;
 mod policies;
 mod scan;
