@@ -1,3 +1,5 @@
+// node-flags: --expose-gc
+
 'use strict';
 
 const assert = require('node:assert/strict');
@@ -5,7 +7,7 @@ const { once } = require('node:events');
 const { describe, it } = require('node:test');
 const { Worker } = require('node:worker_threads');
 const { SharedCache } = require('..');
-const { deferred, nextTurn } = require('./helper.js');
+const { collected, deferred, nextTurn } = require('./helper.js');
 const { runScript } = require('./run-script.js');
 
 const WORKER = require.resolve('./shared-cache-loads-worker.js');
@@ -203,6 +205,22 @@ describe('a load in another thread', () => {
     await peer.do('abort', { call });
     await peer.heard(call, 'aborted');
     assert.equal(await cache.getOrLoad('key', () => 'value'), 'value', 'nobody loads it any more');
+  });
+});
+
+describe('a shared cache that is forgotten', () => {
+  it('is collected after it has waited for another thread, and not while it waits', async (t) => {
+    const [cache, peer] = await peers(t, 1);
+    const call = await peer.load('key');
+    await peer.heard(call, 'loading');
+    const [ref, here] = (() => {
+      const second = new SharedCache({ name: cache.name, maxBytes });
+      return [new WeakRef(second), second.getOrLoad('key', never)];
+    })();
+    assert.equal(await collected([ref]), false);
+    await peer.do('resolve', { call, value: 'value' });
+    assert.equal(await here, 'value');
+    assert.equal(await collected([ref]), true);
   });
 });
 

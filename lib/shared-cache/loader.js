@@ -338,22 +338,34 @@ class SharedLoader {
    */
   #end(id) {
     return new Promise((resolve, reject) => {
-      this.#ends.set(id, { resolve, reject });
       if (!this.#listens) {
+        if (!this.#port.native().listen(SharedLoader.#wakeOf(this))) {
+          reject(error('ERR_HEAPWISE_SHARED_CACHE_MEMORY', 'The system gave nothing to wait with'));
+          return;
+        }
         this.#listens = true;
-        // Weak, because the native side holds it as long as the cache is open.
-        const self = new WeakRef(this);
-        this.#port.native().listen(() => {
-          const loader = self.deref();
-          if (loader !== undefined) {
-            loader.#hear();
-          }
-        });
       }
+      this.#ends.set(id, { resolve, reject });
       // As long as somebody waits, this thread goes on as it would for a load of its own, and this stays in memory.
       this.#alive ??= setInterval(() => this, LONGEST_TIMER);
       this.#hear();
     });
+  }
+
+  /**
+   * What the native side calls. It holds that as long as the cache is open: neither the function nor a scope around it may
+   * hold the loader.
+   *
+   * @param {SharedLoader} loader
+   */
+  static #wakeOf(loader) {
+    const self = new WeakRef(loader);
+    return () => {
+      const awake = self.deref();
+      if (awake !== undefined) {
+        awake.#hear();
+      }
+    };
   }
 
   /** Tells those who wait what has come. */

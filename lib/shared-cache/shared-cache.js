@@ -50,7 +50,7 @@ const WINDOW = 64 << 10;
  *   setBytes(key: Key, value: ArrayBufferView, kind: number, ttl?: number, tags?: string[]): number | undefined,
  *   remove(key: Key): boolean | number,
  *   invalidateTag(tag: string): boolean | number,
- *   listen(wake: () => void): void,
+ *   listen(wake: () => void): boolean,
  *   ended(): (number | string)[],
  *   join(key: Key, tags: readonly string[] | undefined, intent: number): number | [number, string],
  *   finish(key: Key, id: number, value: any, kind: number, ttl: number, keep: number): number | undefined,

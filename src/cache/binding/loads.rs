@@ -12,7 +12,7 @@ use super::{
         flights::Outcome,
         store::loads::{Intent, Joined},
     },
-    call::{self, Call, UNDEFINED, enter},
+    call::{self, Call, enter},
     functions::{
         Tags, Value, answer, copy_out, found_value, read_tags, read_value, refused, with_key,
     },
@@ -26,7 +26,8 @@ mod ended {
     pub const GONE: i32 = 2;
 }
 
-/// `listen(wake)`: has `wake` called when `ended()` has something to tell. It keeps nothing alive.
+/// `listen(wake)`: has `wake` called when `ended()` has something to tell; false if that cannot be done. It keeps no
+/// thread alive.
 pub unsafe extern "C" fn listen(
     env: sys::napi_env,
     info: sys::napi_callback_info,
@@ -35,10 +36,11 @@ pub unsafe extern "C" fn listen(
         let [wake] = call.args;
         // SAFETY: inside a call of `env`, whose value it is.
         let function = unsafe { Function::<(), ()>::from_napi_value(env, wake) };
-        if let Ok(notifier) = function.and_then(|function| Notifier::new(&function)) {
+        let notifier = function.and_then(|function| Notifier::new(&function));
+        let made = notifier.map(|notifier| {
             call.handle.inbox.listen(Box::new(move || notifier.call(())));
-        }
-        UNDEFINED
+        });
+        call::boolean(env, made.is_ok())
     };
     // SAFETY: called by Node.
     unsafe { enter(env, info, body) }
