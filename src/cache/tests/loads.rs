@@ -1,7 +1,7 @@
 use std::{
     collections::HashSet,
     sync::{
-        Arc,
+        Arc, Barrier,
         atomic::{AtomicU64, AtomicUsize, Ordering::SeqCst},
         mpsc,
     },
@@ -324,22 +324,32 @@ fn of_threads_that_miss_a_key_at_once_exactly_one_loads_it() {
 
 #[test]
 fn a_set_during_a_load_is_never_lost_to_it() {
-    let rounds = if cfg!(miri) { 20 } else { 20_000 };
+    let rounds = if cfg!(miri) { 20 } else { 30_000 };
     let store = store(settings(4 << 20, Kind::Lru));
-    let who = inbox();
+    let (who, both) = (inbox(), Barrier::new(2));
+    let set = vec![1; 9000];
     thread::scope(|scope| {
-        for round in 0..rounds {
-            let key = format!("key {}", round % 50);
-            store.delete(key.as_bytes());
-            let id = lead(&store, key.as_bytes(), &who);
+        scope.spawn(|| {
+            for _ in 0..rounds {
+                both.wait();
+                store.set(b"key", 0, &set, None).unwrap();
+                both.wait();
+            }
+        });
+        let mut random = Random(5);
+        let mut lost = 0;
+        for _ in 0..rounds {
+            store.delete(b"key");
             // The load has begun before the set does.
-            let setter = scope.spawn({
-                let (store, key) = (&store, key.clone());
-                move || store.set(key.as_bytes(), 0, b"set", None).unwrap()
-            });
-            let stored = store.finish(key.as_bytes(), id, 0, b"loaded", None, 0).unwrap();
-            setter.join().unwrap();
-            assert_eq!(get(&store, key.as_bytes()), Some(b"set".to_vec()), "stored: {stored}");
+            let id = lead(&store, b"key", &who);
+            both.wait();
+            for _ in 0..random.below(400) {
+                std::hint::spin_loop();
+            }
+            store.finish(b"key", id, 0, b"loaded", None, 0).unwrap();
+            both.wait();
+            lost += u32::from(get(&store, b"key").as_ref() != Some(&set));
         }
+        assert_eq!(lost, 0);
     });
 }

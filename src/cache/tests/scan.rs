@@ -88,6 +88,8 @@ fn what_is_there_all_the_time_is_seen_once_while_threads_change_everything_else(
                 }
             });
         }
+        // Also if this one panics, or the others would go on for ever.
+        let _done = Done(&done);
         for round in 0..rounds {
             let mut seen: HashMap<Vec<u8>, u32> = HashMap::new();
             let mut cursor = Some(0);
@@ -98,8 +100,16 @@ fn what_is_there_all_the_time_is_seen_once_while_threads_change_everything_else(
             }
             assert!((0..count).all(|number| seen.get(&key(number)) == Some(&1)));
         }
-        done.store(true, Relaxed);
     });
+}
+
+/// Says that it is done when it goes.
+struct Done<'a>(&'a AtomicBool);
+
+impl Drop for Done<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Relaxed);
+    }
 }
 
 #[test]
