@@ -220,6 +220,20 @@ test('the exports of heapwise/express are these, and express.d.ts declares them'
   );
 });
 
+test('heapwise/keyv exports one class, and keyv.d.ts declares its members', async () => {
+  const { KeyvSharedCache, ...others } = require('heapwise/keyv');
+  assert.deepEqual(Object.keys(others), []);
+  const text = readFileSync(join(__dirname, '..', 'keyv.d.ts'), 'utf8');
+  const declared = text.matchAll(/^ {2}(?:readonly |get |set )?(\w+)[(:].*;$/gm);
+  const names = new Set([...declared].map(([, name]) => name));
+  for (const name of [...Object.getOwnPropertyNames(KeyvSharedCache.prototype), 'opts']) {
+    assert.ok(names.has(name), name);
+  }
+  const unknown = [...text.matchAll(/ERR_HEAPWISE_\w+/g)].filter(([code]) => !codes.includes(code));
+  assert.deepEqual(unknown, []);
+  assert.equal((await import('heapwise/keyv')).KeyvSharedCache, KeyvSharedCache);
+});
+
 describe('the public members are these', () => {
   for (const [name, members] of Object.entries(MEMBERS)) {
     test(name, () => {

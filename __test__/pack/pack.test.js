@@ -147,8 +147,10 @@ describe('the installed package', () => {
     for (const wanted of [
       'index.d.ts',
       'express.d.ts',
+      'keyv.d.ts',
       'lib/index.js',
       'lib/express.js',
+      'lib/keyv.js',
       'lib/binding.js',
       'lib/platform.js',
     ]) {
@@ -158,8 +160,8 @@ describe('the installed package', () => {
     assert.deepEqual(unwanted, []);
   });
 
-  test('unpacks to less than 700 KB without its binary', () => {
-    assert.ok(main.unpackedSize < 700_000, `${main.unpackedSize} bytes`);
+  test('unpacks to less than 800 KB without its binary', () => {
+    assert.ok(main.unpackedSize < 800_000, `${main.unpackedSize} bytes`);
   });
 
   test('its platform package carries the binary, a README and nothing else', () => {
@@ -217,6 +219,15 @@ describe('the installed package', () => {
       app,
     );
     assert.equal(status, 0, stdout);
+  });
+
+  test('has the subpath heapwise/keyv, which needs no Keyv', () => {
+    const app = install('app-keyv', [main.path, platform.path]);
+    const script = `
+      const { KeyvSharedCache } = require('heapwise/keyv');
+      const store = new KeyvSharedCache({ maxBytes: 1 << 20 });
+      store.set('key', 'value').then(() => store.get('key')).then((value) => console.log(JSON.stringify(value)));`;
+    assert.equal(evaluate(script, app), 'value');
   });
 
   test('without its platform package says so, with a code and the platform', () => {
