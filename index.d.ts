@@ -1794,6 +1794,347 @@ export class SharedCache<T = any> {
   [Symbol.dispose](): void;
 }
 
+// ------------------------------------------------------------------------------------------------- TieredCache
+
+/** When a {@link TieredCache} stops asking its far tier, and when it tries again. */
+export interface TieredCacheBreakerOptions {
+  /**
+   * Calls that have failed or taken too long within `window`, and are at least half of all calls, until the far tier is not
+   * asked any more. An integer >= 1.
+   *
+   * @default 5
+   */
+  failures?: number | undefined;
+
+  /** What counts as of late. Milliseconds: a number > 0. @default 10_000 */
+  window?: number | undefined;
+
+  /**
+   * After how long one call is let through, to see whether the far tier is back. Twice as long after each that fails.
+   * Milliseconds: a number > 0, at most 2,147,483,647, or `Infinity`.
+   *
+   * @default 1000
+   */
+  cooldown?: number | undefined;
+
+  /** What `cooldown` grows to at most. Milliseconds, as `cooldown`. @default 30_000 */
+  maxCooldown?: number | undefined;
+}
+
+/** A subscription of an {@link InvalidationBus}. */
+export interface InvalidationSubscription {
+  /** Fulfilled when messages arrive from now on. */
+  ready: PromiseLike<unknown>;
+  /** Ends it. Called once. */
+  close(): void;
+  /** Called every `heartbeat`. Rejected, or not fulfilled within a `heartbeat`: it is lost. @default undefined: not asked */
+  ping?: (() => PromiseLike<unknown>) | undefined;
+}
+
+/** How the caches of several processes tell each other what has changed. All of them get every message, or are told that not. */
+export interface InvalidationBus {
+  /** Sends a message to all who subscribe. Rejects if it cannot be sent: it is kept then, and sent later. */
+  publish(message: string): PromiseLike<unknown>;
+  /**
+   * Begins a subscription. `onLost` is called when messages may have been missed; another subscription is begun then, after
+   * a while. It must not keep the process alive.
+   */
+  subscribe(
+    onMessage: (message: string) => void,
+    onLost: (reason: unknown) => void,
+  ): InvalidationSubscription;
+}
+
+/** How a {@link TieredCache} hears of what other processes change. */
+export interface TieredCacheInvalidationOptions {
+  /**
+   * How processes tell each other.
+   *
+   * @default the publish and subscribe of the far tier where that is `@keyv/redis` or `@keyv/valkey` (no cluster), over one
+   *   more connection; otherwise none
+   */
+  bus?: InvalidationBus | undefined;
+
+  /**
+   * The channel of Redis or Valkey. All caches over the same keys must have the same.
+   *
+   * @default 'heapwise:invalidate', with a colon and the namespace of the store behind it if it has one
+   */
+  channel?: string | undefined;
+
+  /**
+   * How often the subscription is asked whether it is alive. Milliseconds: a number > 0, at most 2,147,483,647, or
+   * `Infinity` for never: a connection that has died without a word is then not noticed.
+   *
+   * @default 5000
+   */
+  heartbeat?: number | undefined;
+}
+
+/** What a Keyv and its storage adapters have in common. */
+export interface FarStore {
+  get(key: string): any;
+  set(key: string, value: any, time?: number): any;
+  delete(key: string): any;
+  clear(): any;
+}
+
+/** Options of {@link TieredCache}. */
+export interface TieredCacheOptions<T = any> {
+  /**
+   * The cache in this process. Nobody else should set or delete in it. A `Cache` hands out the same object each time,
+   * until it is read from the far tier again, which makes a new one.
+   */
+  near: Cache<string, T> | SharedCache<T>;
+
+  /**
+   * What processes share: a Keyv (5 from 5.6 on, or 6), or a storage adapter of Keyv by itself, in which values are then kept
+   * as Keyv keeps them by default. A Keyv is not changed, its hooks run. Not a `Map`.
+   */
+  far: FarStore;
+
+  /**
+   * Milliseconds that values live, in both tiers. A number >= 0, or `Infinity`; 0 and `Infinity` are for ever. What is read from
+   * the far tier has in the near one what is left of it.
+   *
+   * @default 0
+   */
+  ttl?: number | undefined;
+
+  /**
+   * Milliseconds that values stay in the near tier at most. A number >= 0, or `Infinity`; 0 and `Infinity` are no bound of its
+   * own. It bounds how old a value can be whose invalidation was not heard.
+   *
+   * @default 0
+   */
+  nearTtl?: number | undefined;
+
+  /**
+   * How long a call of the far tier may take. Milliseconds: a number > 0, at most 2,147,483,647, or `Infinity`. `clear` has
+   * 30 seconds.
+   *
+   * @default 500
+   */
+  timeout?: number | undefined;
+
+  /**
+   * Calls of the far tier that may be under way. Beyond it the far tier is passed over, as if it were away. An integer >= 1.
+   *
+   * @default 1000
+   */
+  maxInFlight?: number | undefined;
+
+  /**
+   * Keys whose writes nobody waits for. Up to so many `set` is fulfilled as soon as the near tier has the value; beyond it
+   * `set` waits for the far tier. What has not been written when the process ends is lost. An integer >= 0; 0: `set` always
+   * waits.
+   *
+   * @default 0
+   */
+  writeBehind?: number | undefined;
+
+  /** When the far tier is left alone. @default its defaults */
+  breaker?: TieredCacheBreakerOptions | undefined;
+
+  /**
+   * Keys that are remembered while the far tier is away, since it has them wrong or others were not told: they are
+   * removed there, and others told, when it is back. If there are more, everything is cleared then. An integer >= 1.
+   *
+   * @default 10_000
+   */
+  maxKept?: number | undefined;
+
+  /** How it hears of what other processes change; `false`: not at all. @default its defaults */
+  invalidation?: TieredCacheInvalidationOptions | false | undefined;
+}
+
+/** Options of {@link TieredCache.set}. */
+export interface TieredCacheSetOptions {
+  /** Milliseconds that the value lives, as `ttl` of the cache. @default the `ttl` of the cache */
+  ttl?: number | undefined;
+}
+
+/** Options of {@link TieredCache.getOrLoad}. */
+export interface TieredCacheLoadOptions extends TieredCacheSetOptions {
+  /**
+   * Milliseconds that "there is no such thing" is remembered: a load that returns `null` or `undefined` is kept as `null` for so
+   * long. 0: such a result is not kept.
+   *
+   * @default undefined: `null` is kept like other values, `undefined` is not kept
+   */
+  negativeTtl?: number | undefined;
+
+  /** As in {@link CacheLoadOptions}: how long a failure of the load is remembered, in this process. @default 0 */
+  errorTtl?: number | undefined;
+
+  /** As in {@link CacheLoadOptions}: how long this caller waits, for far tier and load together. @default Infinity */
+  timeout?: number | undefined;
+
+  /** As in {@link CacheLoadOptions}. @default undefined */
+  signal?: AbortSignal | undefined;
+}
+
+/** The figures of a {@link TieredCache}. Counts are since it was made. */
+export interface TieredCacheStats {
+  /** Entries of the near tier now. Count. */
+  entries: number;
+  /** Values found in either tier. Count. */
+  hits: number;
+  /** Of these those found in the near tier. Count. */
+  nearHits: number;
+  /** Of these those found in the far tier. Count. */
+  farHits: number;
+  /** Values found in neither, or where the far tier could not be asked. Count. */
+  misses: number;
+  /** Hits per get, 0 to 1; 0 before the first get. */
+  hitRate: number;
+  /** Calls of `set`. Count. */
+  sets: number;
+  /** Calls of `delete`. Count. */
+  deletes: number;
+  /** Calls of load functions. Count. */
+  loads: number;
+  /** Of these those that failed. Count. */
+  loadErrors: number;
+  /** Entries that the near tier has removed to make room. Count. */
+  evictions: number;
+  /** Entries that the near tier has removed because their time was over. Count. */
+  expirations: number;
+  /** The figures of the near tier. */
+  near: CacheStats | SharedCacheStats;
+  /** The far tier. */
+  far: {
+    /** `closed`: it is asked; `open`: it is not; `half-open`: one call finds out. */
+    state: 'closed' | 'open' | 'half-open';
+    /** Calls made. Count. */
+    calls: number;
+    /** Calls that failed, those that took too long included. Count. */
+    failures: number;
+    /** Calls that took too long. Count. */
+    timeouts: number;
+    /** Calls not made: the breaker is open, or too many are under way. Count. */
+    skipped: number;
+    /** Values that could not be read or written as what they are. Those read were removed. Count. */
+    corrupt: number;
+    /** Keys being written now. Count. */
+    writing: number;
+    /** Keys whose invalidation is yet to be sent; `Infinity` if everything is to be cleared. Count. */
+    kept: number;
+  };
+  /** What processes tell each other. */
+  invalidation: {
+    /** `none`: there is no bus; `up`: messages arrive; `down`: they do not, for now. */
+    state: 'none' | 'up' | 'down';
+    /** Messages sent; each is about all keys of one turn of the event loop. Count. */
+    sent: number;
+    /** Messages received from others. Count. */
+    received: number;
+    /** Times that the near tier was cleared because messages may have been missed, the first subscription included. Count. */
+    resets: number;
+  };
+}
+
+/** The events of a {@link TieredCache}. None of them has to be listened to. */
+export interface TieredCacheEvents {
+  /** The state of the breaker has changed. */
+  state: [state: 'closed' | 'open' | 'half-open'];
+  /** A call of the far tier has failed, or a value could not be read or written there. */
+  failure: [reason: unknown, operation: string];
+  /** Invalidations of others arrive from now on (the near tier was cleared), or do not for now. */
+  subscription: [up: boolean, reason?: unknown];
+}
+
+/**
+ * A cache in the process in front of a store that processes share.
+ *
+ * ```js
+ * const { Keyv } = require('keyv');
+ * const { default: KeyvRedis } = require('@keyv/redis');
+ *
+ * const users = new TieredCache({
+ *   near: new Cache({ max: 10_000 }),
+ *   far: new Keyv({ store: new KeyvRedis('redis://localhost:6379'), namespace: 'users' }),
+ *   ttl: 60_000,
+ * });
+ * const user = await users.getOrLoad(id, (id) => database.user(id));
+ * ```
+ *
+ * A failure of the far tier is never a failure of a call: reads go on with the near tier and the load functions, writes with the
+ * near tier; what the far tier then has wrong is remembered, not read, and removed when it is back. When it is slow or away, it
+ * is left alone for a while (`breaker`).
+ *
+ * A `set`, `delete` or `clear` is told to other processes over the store's publish and subscribe: they drop the key from their
+ * near tier. A value that is loaded is not told. When a subscription was lost, the near tier goes on as it is, and is
+ * cleared when there is another one.
+ *
+ * Keys are strings that are not empty; values are what JSON can say, and bytes, or what the serialization of your Keyv takes. It
+ * closes neither of its tiers, and whether the far one keeps the process alive is not its affair.
+ */
+export class TieredCache<T = any> extends EventEmitter<TieredCacheEvents> {
+  /**
+   * @throws {TypeError} `ERR_HEAPWISE_INVALID_ARG_TYPE`, `ERR_HEAPWISE_UNKNOWN_OPTION`
+   * @throws {RangeError} `ERR_HEAPWISE_INVALID_ARG_VALUE`
+   */
+  constructor(options: TieredCacheOptions<T>);
+
+  /**
+   * The value of a key, from the near tier or the far one, or `undefined`. Rejects as every method does: with
+   * `ERR_HEAPWISE_INVALID_ARG_TYPE` or `ERR_HEAPWISE_INVALID_ARG_VALUE` for what is no key, `ERR_HEAPWISE_CACHE_CLOSED`, and
+   * with what the near tier throws.
+   */
+  get(key: string): Promise<T | undefined>;
+
+  /** The values of keys, in order. The far tier is asked once for all that the near one does not have. */
+  getMany(keys: readonly string[]): Promise<(T | undefined)[]>;
+
+  /** Whether there is a value. Counts as nothing. */
+  has(key: string): Promise<boolean>;
+
+  /**
+   * Stores a value in the near tier, at once, and in the far one. Fulfilled with whether the far tier has it and others were
+   * told, or with `writeBehind` will be. Rejects with `ERR_HEAPWISE_INVALID_ARG_TYPE` for `undefined`, functions and symbols, and
+   * with what the near tier throws, unless it is too large for that: then only the far tier has it.
+   */
+  set(key: string, value: T, options?: TieredCacheSetOptions): Promise<boolean>;
+
+  /** Removes a key from both tiers, and is fulfilled with whether one of them is known to have had it. */
+  delete(key: string): Promise<boolean>;
+
+  /**
+   * Clears both tiers: of a far tier with a namespace what is in it, otherwise what its own `clear` removes. Fulfilled with
+   * whether the far tier is clear and others were told; if not, it will be done when it is back.
+   */
+  clear(): Promise<boolean>;
+
+  /**
+   * The value of a key, from the near tier, the far one, or the load function, which is called once however many ask in this
+   * process. What was loaded is stored in both tiers; nobody waits for the far one. A set, a delete, a clear or an
+   * invalidation during a load wins: its callers get what was loaded, neither tier keeps it.
+   *
+   * Rejects with what the load function throws; `ERR_HEAPWISE_CACHE_LOAD_TIMEOUT`; the reason of the signal.
+   */
+  getOrLoad(
+    key: string,
+    load: (key: string, context: { signal: AbortSignal }) => T | PromiseLike<T>,
+    options?: TieredCacheLoadOptions,
+  ): Promise<T>;
+
+  /** Fulfilled when the invalidations of others arrive, at once if none are to, and when it is closed. */
+  ready(): Promise<void>;
+
+  /** The figures at this moment. Reading them changes nothing. @throws what `stats` of the near tier throws */
+  stats(): TieredCacheStats;
+
+  /**
+   * Ends the subscription, waits for the writes under way, and tries once to send what was kept. Closing twice does no
+   * harm. Both tiers stay open.
+   */
+  close(): Promise<void>;
+
+  /** Calls `close`. */
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
 // ------------------------------------------------------------------------------------------------- Histogram
 
 /** Options of {@link Histogram}. Their unit is that of the values: anything, here milliseconds by default. */

@@ -20,6 +20,7 @@ const EXPORTS = [
   'ObjectPool',
   'ResourcePool',
   'SharedCache',
+  'TieredCache',
   'createMonitor',
 ];
 
@@ -133,6 +134,19 @@ const MEMBERS = {
     'values',
     '[Symbol.dispose]',
     '[Symbol.iterator]',
+  ],
+  TieredCache: [
+    'clear',
+    'close',
+    'delete',
+    'get',
+    'getMany',
+    'getOrLoad',
+    'has',
+    'ready',
+    'set',
+    'stats',
+    '[Symbol.asyncDispose]',
   ],
 };
 

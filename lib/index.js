@@ -15,6 +15,7 @@ const { createMonitorClass } = require('./monitor/monitor.js');
 const { createObjectPoolClass } = require('./object-pool/object-pool.js');
 const { createResourcePoolClass } = require('./resource-pool/resource-pool.js');
 const { createSharedCacheClass } = require('./shared-cache/shared-cache.js');
+const { createTieredCacheClass } = require('./tiered-cache/tiered-cache.js');
 const { unrefTimers } = require('./timers.js');
 
 const clock = createClock(binding, performance);
@@ -26,6 +27,7 @@ const LoanTracker = createLoanTrackerClass();
 const ObjectPool = createObjectPoolClass({ afterMajorGc, LoanTracker });
 const Cache = createCacheClass(unrefTimers(clock.now));
 const SharedCache = createSharedCacheClass({ binding, timers: unrefTimers(clock.now) });
+const TieredCache = createTieredCacheClass(unrefTimers(clock.now));
 const EventLoopMonitor = createEventLoopMonitorClass({ binding, gc, histograms });
 const LeakDetector = createLeakDetectorClass({ binding, gc });
 const ResourcePool = createResourcePoolClass({ clock: unrefTimers(clock.now), LoanTracker });
@@ -48,5 +50,6 @@ module.exports = {
   ObjectPool,
   ResourcePool,
   SharedCache,
+  TieredCache,
   createMonitor,
 };
