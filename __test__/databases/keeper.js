@@ -13,7 +13,8 @@ let server;
 
 process.on('message', (message) => {
   if (message === 'start') {
-    server = spawn(command, args, { cwd: folder, stdio: ['ignore', 'inherit', 'inherit'], ...options });
+    // Some servers say what they do on stdout.
+    server = spawn(command, args, { cwd: folder, stdio: ['ignore', 2, 2], ...options });
     server.on('error', ({ message: reason }) => process.stderr.write(`${reason}\n`));
     server.on('exit', () => process.connected && process.send('exit'));
   } else {

@@ -102,6 +102,34 @@ const postgresql = {
   files: () => ({ password: PASSWORD }),
 };
 
+/** @type {Kind} */
+const redis = {
+  packages: ['redis-server'],
+  // It makes its data by itself.
+  programs: ['redis-server', 'redis-server'],
+  database: '0',
+  ready: /Ready to accept connections/,
+  stop: 'SIGTERM',
+  crash: 'SIGKILL',
+  create: () => ['--version'],
+  serve: (folder, port) => [
+    '--port',
+    String(port),
+    '--bind',
+    HOST,
+    '--dir',
+    folder,
+    '--save',
+    '',
+    // What was answered is still there after a crash.
+    '--appendonly',
+    'yes',
+    '--appendfsync',
+    'always',
+  ],
+  files: () => ({}),
+};
+
 /** A server that can be stopped and started again on its port. */
 class Server {
   #kind;
@@ -149,6 +177,15 @@ class Server {
     const exited = once(this.#keeper, 'message');
     this.#keeper.send(crash ? this.#kind.crash : this.#kind.stop);
     await exited;
+  }
+
+  /** It stands still: what it is sent is taken by the system, and nothing is answered. */
+  pause() {
+    this.#keeper.send('SIGSTOP');
+  }
+
+  resume() {
+    this.#keeper.send('SIGCONT');
   }
 
   /** Ends it and removes all that it had. */
@@ -236,4 +273,4 @@ async function launch(kind, [create, serve]) {
   return server;
 }
 
-module.exports = { mariadb, postgresql, serverOf };
+module.exports = { mariadb, postgresql, redis, serverOf };

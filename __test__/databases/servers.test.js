@@ -7,7 +7,7 @@ const { join } = require('node:path');
 const { it } = require('node:test');
 const { setTimeout: delay } = require('node:timers/promises');
 const { runScript } = require('../run-script.js');
-const { mariadb, postgresql, serverOf } = require('./servers.js');
+const { mariadb, postgresql, redis, serverOf } = require('./servers.js');
 
 const SERVERS = JSON.stringify(join(__dirname, 'servers.js'));
 
@@ -20,7 +20,7 @@ function silent(port) {
   });
 }
 
-for (const [name, kind] of Object.entries({ mariadb, postgresql })) {
+for (const [name, kind] of Object.entries({ mariadb, postgresql, redis })) {
   const { missing } = serverOf(kind);
   it(
     `a ${name} server ends with the test that started it, even if that is killed`,
