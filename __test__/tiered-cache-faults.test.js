@@ -5,6 +5,7 @@ const { describe, it } = require('node:test');
 const { Keyv: Keyv5 } = require('keyv');
 const { Keyv: Keyv6 } = require('keyv6');
 const { Breaker } = require('../lib/tiered-cache/breaker.js');
+const { Kept } = require('../lib/tiered-cache/kept.js');
 const { manualClock, seeded } = require('./helper.js');
 const { runScript } = require('./run-script.js');
 const { FakeBus, FakeStore, rig, settled } = require('./tiered-cache-rig.js');
@@ -69,6 +70,16 @@ describe('the breaker', () => {
     assert.equal(breaker.state, 'closed');
   });
 
+  it('counts failures of its whole window, wherever it begins', () => {
+    const { breaker, clock, call } = breakerOf();
+    call(true);
+    clock.advance(600);
+    call(true);
+    clock.advance(100);
+    call(true);
+    assert.equal(breaker.state, 'open');
+  });
+
   it('lets one call through after the cool-down, which grows up to its bound, and starts anew', () => {
     const { breaker, clock, states, call } = breakerOf();
     [1, 2, 3].forEach(() => call(true));
@@ -99,6 +110,7 @@ describe('the breaker', () => {
     clock.advance(100);
     const turn = breaker.enter();
     breaker.failed(late);
+    breaker.succeeded(late);
     assert.equal(breaker.state, 'half-open');
     breaker.succeeded(turn);
     assert.equal(breaker.state, 'closed');
@@ -219,6 +231,20 @@ describe('a far tier that is away', () => {
     assert.equal(await cache.has('a'), false);
     assert.equal(await cache.delete('a'), false);
     assert.equal(cache.stats().far.state, 'open');
+  });
+
+  it('that emits an error while it answers a call has not failed that call', async (t) => {
+    const { cache, store } = rig(t);
+    const get = store.get.bind(store);
+    store.get = (key) => {
+      store.emit('error', new Error('of another one'));
+      return get(key);
+    };
+    for (let i = 0; i < 10; i++) {
+      store.put(`key ${i}`, i);
+      assert.equal(await cache.get(`key ${i}`), i);
+    }
+    assert.equal(cache.stats().far.failures, 0);
   });
 
   it('whose values cannot be decoded by its Keyv is not away', async (t) => {
@@ -370,6 +396,60 @@ describe('what a far tier has wrong', () => {
     timers.advance(1000);
     await settled();
     assert.equal(store.map.size, 0);
+  });
+});
+
+describe('what is kept', () => {
+  it('is kept on if it was added again while it was sent', async () => {
+    const kept = new Kept(10);
+    kept.add('a');
+    kept.add('b');
+    const sent = [];
+    await kept.send(async (keys) => {
+      sent.push(keys);
+      if (sent.length === 1) {
+        kept.add('a');
+      }
+      return sent.length < 2;
+    });
+    assert.deepEqual(sent, [['a', 'b'], ['a']]);
+    assert.equal(kept.size, 1);
+  });
+
+  it('is everything again if that was added while everything was sent', async () => {
+    const kept = new Kept(10);
+    kept.addAll();
+    const sent = [];
+    await kept.send(async (keys) => {
+      sent.push(keys);
+      if (sent.length === 1) {
+        kept.addAll();
+      }
+      return sent.length < 2;
+    });
+    assert.deepEqual(sent, [undefined, undefined]);
+    assert.equal(kept.size, Infinity);
+  });
+
+  it('is sent by one at a time', async () => {
+    const kept = new Kept(10);
+    kept.add('a');
+    let calls = 0;
+    const send = async () => {
+      calls++;
+      return true;
+    };
+    await Promise.all([kept.send(send), kept.send(send)]);
+    assert.equal(calls, 1);
+  });
+
+  it('has what could not be decoded, and could not be removed', async (t) => {
+    const { cache, store } = rig(t);
+    store.map.set('key', '{');
+    store.delete = () => Promise.reject(new Error('not now'));
+    assert.equal(await cache.get('key'), undefined);
+    await settled();
+    assert.equal(cache.stats().far.kept, 1);
   });
 });
 

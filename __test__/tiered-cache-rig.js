@@ -90,6 +90,8 @@ class FakeStore extends EventEmitter {
 class FakeBus {
   messages = [];
   isAway = false;
+  /** Subscriptions begun, or tried to. */
+  attempts = 0;
   #subscriptions = new Set();
 
   async publish(message) {
@@ -104,6 +106,7 @@ class FakeBus {
   }
 
   subscribe(onMessage, onLost) {
+    this.attempts++;
     if (this.isAway) {
       return { ready: Promise.reject(new Error('the bus is away')), close() {} };
     }

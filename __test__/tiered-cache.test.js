@@ -214,10 +214,25 @@ describe('writing', () => {
     store.hang();
     void cache.set('key', 1);
     const cleared = cache.clear();
+    await settled();
+    assert.deepEqual(store.calls, ['set key']);
     store.work();
     assert.equal(await cleared, true);
     assert.equal(store.map.size, 0);
     assert.equal(near.size, 0);
+  });
+
+  it('is waited for when the cache is closed', async (t) => {
+    const { cache, store } = rig(t, { writeBehind: 10 });
+    store.hang();
+    await cache.set('key', 1);
+    let done = false;
+    const closed = cache.close().then(() => (done = true));
+    await settled();
+    assert.equal(done, false);
+    store.work();
+    await closed;
+    assert.equal(store.value('key'), 1);
   });
 
   it('a value that cannot be written as text is told of, and is not the fault of the store', async (t) => {
@@ -253,6 +268,15 @@ describe('loading', () => {
     assert.deepEqual(store.calls, ['get key', 'set key']);
     assert.deepEqual(store.value('key'), { a: 1 });
     assert.deepEqual(await cache.getOrLoad('key', never), { a: 1 });
+  });
+
+  it('what the far tier has, or is nothing, is given to the near tier once or not at all', async (t) => {
+    const near = spied();
+    const { cache, store } = rig(t, { near });
+    store.put('far', 1);
+    await cache.getOrLoad('far', never);
+    await cache.getOrLoad('nothing', () => undefined);
+    assert.equal(near.ttls.length, 1);
   });
 
   it('nobody waits for the far tier to store what was loaded', async (t) => {
@@ -529,22 +553,25 @@ describe('other processes', () => {
     assert.equal(store.map.has('key'), false);
   });
 
-  it('that store what they have loaded when another changes it remove it again', async (t) => {
-    const { a, b, store, bus } = await two(t);
-    const asked = b.cache.getOrLoad('key', () => {
-      store.hang();
-      return 'older';
+  for (const [what, keys] of [
+    ['it', ['key']],
+    ['everything', undefined],
+  ]) {
+    it(`that store what they have loaded when another changes ${what} remove it again`, async (t) => {
+      const { b, store, bus } = await two(t);
+      await b.cache.getOrLoad('key', () => {
+        store.hang();
+        return 'older';
+      });
+      assert.equal(b.cache.stats().far.writing, 1);
+      // What the other one has done to the store was answered before.
+      await bus.publish(JSON.stringify({ heapwise: 1, from: 'a', keys }));
+      store.work();
+      await settled();
+      assert.equal(store.map.has('key'), false);
+      assert.equal(b.near.has('key'), false);
     });
-    await asked;
-    assert.equal(b.cache.stats().far.writing, 1);
-    // The delete of the other one was answered before.
-    await bus.publish(JSON.stringify({ heapwise: 1, from: 'a', keys: ['key'] }));
-    store.work();
-    await settled();
-    assert.equal(store.map.has('key'), false);
-    assert.equal(b.near.has('key'), false);
-    void a;
-  });
+  }
 
   it('that were away begin anew with an empty near tier, but go on with it meanwhile', async (t) => {
     const { a, b, bus } = await two(t);
@@ -560,12 +587,14 @@ describe('other processes', () => {
     void a.cache.set('key', 2);
     await settled();
     assert.equal(await b.cache.get('key'), 1, 'nobody could tell it');
-    // Attempts go on, and ever more seldom.
-    for (let attempt = 0; attempt < 10; attempt++) {
-      b.timers.advance(4000);
+    // Attempts go on, and ever more seldom: 100, 200 … 3,200, then 5,000 ms after one another.
+    const attemptsThen = bus.attempts;
+    for (let step = 0; step < 400; step++) {
+      b.timers.advance(100);
       await settled();
     }
     assert.deepEqual(heard, [false]);
+    assert.equal(bus.attempts - attemptsThen, 12);
 
     bus.isAway = false;
     for (let step = 0; step < 2; step++) {

@@ -69,7 +69,7 @@ function createTieredCacheClass(timers) {
       this.#loadDefaults = loadOptions(undefined, settings.ttl);
       this.#near = new Near(settings.near, settings.nearTtl, timers.now);
       this.#loader = new Loader(/** @type {any} */ (this.#near), () => 0, timers);
-      this.#breaker = new Breaker(settings.breaker, timers.now, (state) => this.#changed(state));
+      this.#breaker = new Breaker(settings.breaker, timers.now, (state) => this.#emit('state', state));
       this.#guard = new Guard(this.#breaker, settings, timers, (reason, operation) =>
         this.#emit('failure', reason, operation),
       );
@@ -456,14 +456,6 @@ function createTieredCacheClass(timers) {
       });
       if (this.#kept.size > 0) {
         this.#retryLater();
-      }
-    }
-
-    /** @param {import('./breaker.js').State} state */
-    #changed(state) {
-      this.#emit('state', state);
-      if (state === 'closed') {
-        void this.#sendKept();
       }
     }
 
