@@ -1910,6 +1910,15 @@ export interface TieredCacheOptions<T = any> {
   nearTtl?: number | undefined;
 
   /**
+   * Milliseconds that the far tier keeps values after their end, for `getOrLoad` to return when a load fails. A number >= 0.
+   * Everybody who writes to the far tier must have the same: its entries live for so much longer, and whoever reads them
+   * takes that off.
+   *
+   * @default 0: a load that fails, fails
+   */
+  staleIfError?: number | undefined;
+
+  /**
    * How long a call of the far tier may take. Milliseconds: a number > 0, at most 2,147,483,647, or `Infinity`. `clear` has
    * 30 seconds.
    *
@@ -1964,7 +1973,12 @@ export interface TieredCacheLoadOptions extends TieredCacheSetOptions {
    */
   negativeTtl?: number | undefined;
 
-  /** As in {@link CacheLoadOptions}: how long a failure of the load is remembered, in this process. @default 0 */
+  /**
+   * Milliseconds in which nobody in this process tries again after a load that failed: they get the same failure, or the same
+   * stale value. A number >= 0, or `Infinity`.
+   *
+   * @default 0
+   */
   errorTtl?: number | undefined;
 
   /** As in {@link CacheLoadOptions}: how long this caller waits, for far tier and load together. @default Infinity */
@@ -1996,6 +2010,8 @@ export interface TieredCacheStats {
   loads: number;
   /** Of these those that failed. Count. */
   loadErrors: number;
+  /** Of these those in whose place a stale value was returned; hits of the far tier as well. Count. */
+  staleHits: number;
   /** Entries that the near tier has removed to make room. Count. */
   evictions: number;
   /** Entries that the near tier has removed because their time was over. Count. */

@@ -56,7 +56,7 @@ describe('a tiered cache that cannot be', () => {
   });
 
   it('with a number that is none, or out of range', () => {
-    const names = ['ttl', 'nearTtl', 'timeout', 'maxInFlight', 'writeBehind', 'maxKept'];
+    const names = ['ttl', 'nearTtl', 'staleIfError', 'timeout', 'maxInFlight', 'writeBehind', 'maxKept'];
     const ofBreaker = ['failures', 'window', 'cooldown', 'maxCooldown'];
     for (const value of NOT_NUMBERS) {
       for (const options of [
@@ -78,6 +78,7 @@ describe('a tiered cache that cannot be', () => {
       ...ofBreaker.map((name) => ({ breaker: { [name]: 0 } })),
       { timeout: 0 },
       { timeout: 2 ** 31 },
+      { staleIfError: Infinity },
       { maxInFlight: 1.5 },
       { invalidation: { heartbeat: 0 } },
     ]) {

@@ -321,6 +321,72 @@ describe('loading', () => {
     assert.equal(await cache.getOrLoad('third', () => 3), 3);
   });
 
+  it('what JSON cannot say is returned, and not kept', async (t) => {
+    const { cache, store, near } = rig(t);
+    const load = () => never;
+    assert.equal(await cache.getOrLoad('key', load), never);
+    assert.equal(await cache.getOrLoad('key', async () => 5), 5);
+    await settled();
+    assert.equal(near.get('key'), 5);
+    assert.equal(store.value('key'), 5);
+  });
+
+  it('a value that is over is returned when loading fails, for as long as it is to be', async (t) => {
+    const wall = wallClock(t);
+    const near = spied();
+    const options = { ttl: 1000, staleIfError: 5000 };
+    const { cache, store } = rig(t, { near, ...options });
+    const failing = () => Promise.reject(new Error('no database'));
+    await cache.set('key', 'stale');
+    assert.deepEqual(near.ttls, [1000]);
+    assert.equal(JSON.parse(store.map.get('key')).expires, wall.now() + 6000);
+    near.delete('key');
+    wall.advance(999);
+    assert.equal(await cache.getOrLoad('key', never), 'stale');
+    assert.deepEqual(near.ttls, [1000, 1]);
+    near.delete('key');
+    wall.advance(1);
+    assert.equal(await cache.get('key'), undefined);
+    assert.deepEqual(await cache.getMany(['key']), [undefined]);
+    assert.equal(await cache.has('key'), false);
+    assert.equal(near.has('key'), false);
+    assert.equal(await cache.getOrLoad('key', failing), 'stale');
+    assert.equal(near.has('key'), false, 'the next one tries again');
+    assert.equal(await cache.getOrLoad('key', failing, { errorTtl: 100 }), 'stale');
+    assert.equal(near.ttls.at(-1), 100);
+    assert.equal(await cache.getOrLoad('key', never), 'stale', 'nobody tries again so soon');
+    near.delete('key');
+    wall.advance(5000);
+    await assert.rejects(cache.getOrLoad('key', failing), { message: 'no database' });
+    assert.equal(await cache.getOrLoad('key', () => 'new'), 'new');
+    assert.equal(cache.stats().staleHits, 2);
+  });
+
+  it('a value that is over is loaded anew where that works', async (t) => {
+    const wall = wallClock(t);
+    const { cache, near, store } = rig(t, { ttl: 1000, staleIfError: 5000 });
+    await cache.set('key', 'old');
+    near.delete('key');
+    wall.advance(1000);
+    assert.equal(await cache.getOrLoad('key', () => 'new'), 'new');
+    await settled();
+    assert.equal(store.value('key'), 'new');
+    assert.equal(await cache.has('key'), true);
+  });
+
+  it('what is being written has the time that it was given, whatever the far tier keeps it for', async (t) => {
+    const wall = wallClock(t);
+    const { cache, near, store } = rig(t, { ttl: 1000, staleIfError: 5000, writeBehind: 1 });
+    store.hang();
+    await cache.set('key', 'written');
+    near.delete('key');
+    assert.equal(await cache.get('key'), 'written');
+    wall.advance(1000);
+    assert.equal(await cache.get('key'), undefined);
+    assert.equal(await cache.has('key'), false);
+    assert.equal(await cache.getOrLoad('key', () => Promise.reject(new Error('no'))), 'written');
+  });
+
   it('each waits as long as he wants to', async (t) => {
     const { cache, timers } = rig(t);
     const value = deferred();
@@ -668,6 +734,7 @@ describe('figures', () => {
       deletes: 1,
       loads: 2,
       loadErrors: 1,
+      staleHits: 0,
       evictions: 0,
       expirations: 0,
     });

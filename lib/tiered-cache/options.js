@@ -9,6 +9,7 @@ const OPTIONS = /** @type {const} */ ([
   'far',
   'ttl',
   'nearTtl',
+  'staleIfError',
   'timeout',
   'maxInFlight',
   'writeBehind',
@@ -31,6 +32,7 @@ function settingsOf(options) {
     ttl: validate.number(given.ttl, 'ttl', DURATION),
     // As with a ttl, 0 is for ever.
     nearTtl: validate.number(given.nearTtl, 'nearTtl', DURATION) || Infinity,
+    staleIfError: validate.number(given.staleIfError, 'staleIfError', { default: 0, min: 0 }),
     timeout: validate.timeout(given.timeout, 'timeout', 500),
     maxInFlight: validate.number(given.maxInFlight, 'maxInFlight', { ...COUNT, default: 1000 }),
     writeBehind: validate.number(given.writeBehind, 'writeBehind', { default: 0, min: 0, integer: true }),
@@ -113,10 +115,15 @@ function checkKey(key) {
 }
 
 /** @param {unknown} value */
+function isStorable(value) {
+  return value !== undefined && typeof value !== 'function' && typeof value !== 'symbol';
+}
+
+/** @param {unknown} value */
 function checkValue(value) {
-  if (value === undefined || typeof value === 'function' || typeof value === 'symbol') {
+  if (!isStorable(value)) {
     throw error('ERR_HEAPWISE_INVALID_ARG_TYPE', 'value', 'what JSON can say, or bytes', value);
   }
 }
 
-module.exports = { checkKey, checkValue, loadOptions, settingsOf, ttlOf };
+module.exports = { checkKey, checkValue, isStorable, loadOptions, settingsOf, ttlOf };

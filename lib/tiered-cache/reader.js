@@ -19,6 +19,7 @@ class Reader {
    * @param {import('./far.js').Far} parts.far
    * @param {import('./guard.js').Guard} parts.guard
    * @param {import('./near.js').Near} parts.near
+   * @param {(entry: Entry) => Entry | undefined} parts.fresh with the time until which it is true
    * @param {(key: string) => { entry: Entry | undefined } | undefined} parts.known what can be said without asking
    * @param {(key: string) => void} parts.remove from the far tier, what cannot be decoded
    */
@@ -37,7 +38,7 @@ class Reader {
 
   /**
    * @param {string} key
-   * @returns {Promise<Entry | undefined>} undefined also where the far tier cannot be asked
+   * @returns {Promise<Entry | undefined>} which may be over; undefined also where the far tier cannot be asked
    */
   read(key) {
     const { far, guard } = this.#parts;
@@ -124,10 +125,11 @@ class Reader {
     if (found === FAILED || found === undefined) {
       return undefined;
     }
+    const entry = this.#parts.fresh(found);
     if (isNewest) {
-      this.#parts.near.fill(key, found.value, found.expires);
+      this.#parts.near.fill(key, found.value, entry?.expires);
     }
-    return found;
+    return entry;
   }
 }
 

@@ -4,22 +4,17 @@ const { EventEmitter } = require('node:events');
 const { Loader } = require('../cache/loader.js');
 const { error } = require('../errors.js');
 const validate = require('../validate.js');
-const { Announcer } = require('./announcer.js');
 const { Breaker } = require('./breaker.js');
 const { CORRUPT, FAILED, Guard, always } = require('./guard.js');
 const { Kept } = require('./kept.js');
 const { Near } = require('./near.js');
-const { checkKey, checkValue, loadOptions, settingsOf, ttlOf } = require('./options.js');
+const { checkKey, checkValue, isStorable, loadOptions, settingsOf, ttlOf } = require('./options.js');
+const { Others } = require('./others.js');
 const { Reader } = require('./reader.js');
-const { busOf } = require('./redis-bus.js');
-const { Subscription } = require('./subscription.js');
 const { Writer } = require('./writer.js');
 
 /** A store may have to look at all of its keys for that. Milliseconds. */
 const CLEAR_TIMEOUT = 30_000;
-/** What a subscription may take to come up, or to say that it is alive. Milliseconds. */
-const SUBSCRIBE_TIMEOUT = 5000;
-const CHANNEL = 'heapwise:invalidate';
 
 /**
  * @typedef {import('./envelope.js').Entry} Entry
@@ -48,17 +43,22 @@ function createTieredCacheClass(timers) {
     #reader;
     /** Loads that nothing newer has overtaken. @type {Map<string, object>} */
     #loads = new Map();
-    /** @type {Announcer | undefined} */
-    #announcer;
-    /** @type {Subscription | undefined} */
-    #subscription;
+    #others;
     #takeListenerOff;
     /** @type {any} */
     #retry = undefined;
     /** @type {Promise<void> | undefined} */
     #closing = undefined;
-    #counts = { nearHits: 0, farHits: 0, misses: 0, sets: 0, deletes: 0, loads: 0, loadErrors: 0 };
-    #heardOf = { received: 0, resets: 0 };
+    #counts = {
+      nearHits: 0,
+      farHits: 0,
+      misses: 0,
+      sets: 0,
+      deletes: 0,
+      loads: 0,
+      loadErrors: 0,
+      staleHits: 0,
+    };
 
     /** @param {import('../..').TieredCacheOptions} options */
     constructor(options) {
@@ -79,11 +79,19 @@ function createTieredCacheClass(timers) {
         far: settings.far,
         guard: this.#guard,
         near: this.#near,
+        fresh: (entry) => fresh(entry, settings.staleIfError),
         known: (key) => this.#known(key),
         remove: (key) => void this.#writer.write(key, { entry: undefined, announce: false }),
       });
       this.#takeListenerOff = this.#far.onError((reason) => this.#guard.noticed(reason));
-      this.#listen();
+      this.#others = new Others(settings, timers, {
+        publish: async (send) => {
+          const answer = await this.#guard.call('publish', send, always);
+          return answer !== FAILED && answer !== CORRUPT;
+        },
+        forget: (keys) => this.#forget(keys),
+        onSubscription: (...details) => this.#emit('subscription', ...details),
+      });
     }
 
     /**
@@ -98,7 +106,7 @@ function createTieredCacheClass(timers) {
         this.#counts.nearHits++;
         return near;
       }
-      return this.#told(await this.#reader.read(key))?.value;
+      return this.#told(alive(await this.#reader.read(key)))?.value;
     }
 
     /** @param {readonly string[]} keys */
@@ -114,7 +122,7 @@ function createTieredCacheClass(timers) {
       if (missing.length > 0) {
         const found = await this.#reader.readMany(missing);
         keys.forEach((key, i) => {
-          values[i] ??= this.#told(found.get(key))?.value;
+          values[i] ??= this.#told(alive(found.get(key)))?.value;
         });
       }
       return values;
@@ -128,8 +136,8 @@ function createTieredCacheClass(timers) {
         return true;
       }
       const known = this.#known(key);
-      if (known !== undefined) {
-        return known.entry !== undefined;
+      if (known !== undefined || this.#settings.staleIfError > 0) {
+        return alive(known === undefined ? await this.#reader.read(key) : known.entry) !== undefined;
       }
       return (await this.#guard.call('has', () => this.#far.has(key), isNot(true))) === true;
     }
@@ -149,7 +157,7 @@ function createTieredCacheClass(timers) {
       this.#supersede(key);
       this.#counts.sets++;
       const isBehind = this.#writer.size < this.#settings.writeBehind;
-      const answer = this.#writer.write(key, { entry: { value, expires }, announce: true });
+      const answer = this.#writer.write(key, { entry: this.#lasting(value, expires), announce: true });
       return isBehind || (await answer) !== undefined;
     }
 
@@ -209,7 +217,7 @@ function createTieredCacheClass(timers) {
 
     /** @returns {Promise<void>} fulfilled when invalidations of other processes arrive, or when none are to */
     async ready() {
-      await this.#subscription?.ready();
+      await this.#others.ready();
     }
 
     /** @returns {import('../..').TieredCacheStats} */
@@ -217,7 +225,6 @@ function createTieredCacheClass(timers) {
       const { nearHits, farHits, misses } = this.#counts;
       const hits = nearHits + farHits;
       const near = this.#near.stats();
-      const subscription = this.#subscription;
       return {
         entries: near.entries,
         hits,
@@ -232,11 +239,7 @@ function createTieredCacheClass(timers) {
           writing: this.#writer.size,
           kept: this.#kept.size,
         },
-        invalidation: {
-          state: subscription === undefined ? 'none' : subscription.isUp ? 'up' : 'down',
-          sent: this.#announcer?.sent ?? 0,
-          ...this.#heardOf,
-        },
+        invalidation: this.#others.stats(),
       };
     }
 
@@ -251,7 +254,7 @@ function createTieredCacheClass(timers) {
     }
 
     async #close() {
-      this.#subscription?.close();
+      this.#others.close();
       timers.clearTimeout(this.#retry);
       await this.#writer.idle();
       // What the store can still be told.
@@ -295,7 +298,20 @@ function createTieredCacheClass(timers) {
      */
     #known(key) {
       const write = this.#writer.pending(key);
-      return write !== undefined || this.#kept.has(key) ? { entry: alive(write?.entry) } : undefined;
+      return write !== undefined || this.#kept.has(key)
+        ? { entry: fresh(write?.entry, this.#settings.staleIfError) }
+        : undefined;
+    }
+
+    /**
+     * What the far tier is given: it has values for longer than they are true.
+     *
+     * @param {any} value
+     * @param {number | undefined} expires
+     * @returns {Entry}
+     */
+    #lasting(value, expires) {
+      return { value, expires: expires === undefined ? undefined : expires + this.#settings.staleIfError };
     }
 
     /**
@@ -321,25 +337,36 @@ function createTieredCacheClass(timers) {
      * @param {{ signal: AbortSignal }} context
      * @returns {Promise<Loaded>}
      */
-    async #through(key, load, { ttl, negativeTtl }, context) {
+    async #through(key, load, { ttl, negativeTtl, errorTtl }, context) {
       const own = {};
       this.#loads.set(key, own);
       try {
         const found = await this.#reader.read(key);
-        if (found !== undefined) {
+        if (found !== undefined && alive(found) !== undefined) {
           return { ...found, isFar: true, isNear: true };
         }
-        const loaded = await this.#load(key, load, context);
+        let loaded;
+        try {
+          loaded = await this.#load(key, load, context);
+        } catch (thrown) {
+          if (found === undefined) {
+            throw thrown;
+          }
+          this.#counts.staleHits++;
+          // As long as nobody is to try again, the near tier has it.
+          const expires = Date.now() + errorTtl;
+          return { value: found.value, expires, isFar: true, isNear: errorTtl === 0 };
+        }
         const isNothing = loaded === undefined || loaded === null;
         const value = isNothing && negativeTtl !== undefined ? null : loaded;
         const time = isNothing && negativeTtl !== undefined ? negativeTtl : ttl;
-        if (value === undefined || (isNothing && negativeTtl === 0)) {
+        if (!isStorable(value) || (isNothing && negativeTtl === 0)) {
           return { value: loaded, expires: undefined, isFar: false, isNear: true };
         }
         const expires = expiresIn(time);
         if (this.#loads.get(key) === own && this.#closing === undefined && !this.#kept.has(key)) {
           // Nobody waits for it: who has loaded has what he wants.
-          void this.#writer.write(key, { entry: { value, expires }, announce: false });
+          void this.#writer.write(key, { entry: this.#lasting(value, expires), announce: false });
         }
         return { value, expires, isFar: false, isNear: false };
       } finally {
@@ -400,7 +427,7 @@ function createTieredCacheClass(timers) {
         return undefined;
       }
       if (announce) {
-        if (!(await this.#announce([key]))) {
+        if (!(await this.#others.announce([key]))) {
           this.#keep(key);
           return undefined;
         }
@@ -409,14 +436,9 @@ function createTieredCacheClass(timers) {
       return answer === true;
     }
 
-    /** @param {string[] | undefined} keys undefined: everything @returns {Promise<boolean>} whether others know, or none are there */
-    async #announce(keys) {
-      return this.#announcer === undefined || this.#announcer.announce(keys);
-    }
-
     async #clearFar() {
       const cleared = await this.#guard.call('clear', () => this.#far.clear(), always, CLEAR_TIMEOUT);
-      return cleared !== FAILED && cleared !== CORRUPT && this.#announce(undefined);
+      return cleared !== FAILED && cleared !== CORRUPT && this.#others.announce(undefined);
     }
 
     // ------------------------------------------------------------------------------------------ when the store is away
@@ -452,7 +474,7 @@ function createTieredCacheClass(timers) {
           return this.#clearFar();
         }
         const answer = await this.#guard.call('delete', () => this.#far.deleteMany(keys), always);
-        return answer !== FAILED && answer !== CORRUPT && this.#announce(keys);
+        return answer !== FAILED && answer !== CORRUPT && this.#others.announce(keys);
       });
       if (this.#kept.size > 0) {
         this.#retryLater();
@@ -460,43 +482,6 @@ function createTieredCacheClass(timers) {
     }
 
     // ------------------------------------------------------------------------------------------ what others say
-
-    #listen() {
-      const { invalidation, far } = this.#settings;
-      if (invalidation === undefined) {
-        return;
-      }
-      const { namespace } = far.adapter ?? {};
-      const channel = invalidation.channel ?? (namespace ? `${CHANNEL}:${namespace}` : CHANNEL);
-      const bus = invalidation.bus ?? busOf(far.adapter, channel);
-      if (bus === undefined) {
-        return;
-      }
-      this.#announcer = new Announcer(async (message) => {
-        const answer = await this.#guard.call('publish', async () => bus.publish(message), always);
-        return answer !== FAILED && answer !== CORRUPT;
-      });
-      const settings = { heartbeat: invalidation.heartbeat, timeout: SUBSCRIBE_TIMEOUT };
-      this.#subscription = new Subscription(bus, settings, timers, {
-        onMessage: (message) => this.#heard(message),
-        onUp: () => {
-          // What others have changed before was not heard.
-          this.#heardOf.resets++;
-          this.#forget(undefined);
-          this.#emit('subscription', true);
-        },
-        onDown: (reason) => this.#emit('subscription', false, reason),
-      });
-    }
-
-    /** @param {string} message */
-    #heard(message) {
-      const invalid = /** @type {Announcer} */ (this.#announcer).read(message);
-      if (invalid !== undefined) {
-        this.#heardOf.received++;
-        this.#forget(invalid.keys);
-      }
-    }
 
     /** @param {string[] | undefined} keys undefined: everything */
     #forget(keys) {
@@ -542,6 +527,15 @@ function expiresIn(ttl) {
  */
 function alive(entry) {
   return entry?.expires !== undefined && entry.expires <= Date.now() ? undefined : entry;
+}
+
+/**
+ * @param {Entry | undefined} entry of the far tier
+ * @param {number} grace milliseconds that it is there for longer than it is true
+ * @returns {Entry | undefined} with the time until which it is true
+ */
+function fresh(entry, grace) {
+  return entry?.expires === undefined ? entry : { value: entry.value, expires: entry.expires - grace };
 }
 
 /** @param {unknown} wanted @returns {(answer: unknown) => boolean} */

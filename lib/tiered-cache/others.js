@@ -1,0 +1,86 @@
+'use strict';
+
+const { Announcer } = require('./announcer.js');
+const { busOf } = require('./redis-bus.js');
+const { Subscription } = require('./subscription.js');
+
+const CHANNEL = 'heapwise:invalidate';
+/** What a subscription may take to come up, or to say that it is alive. Milliseconds. */
+const TIMEOUT = 5000;
+
+/** The caches of other processes over the same far tier, if there is a way to them. */
+class Others {
+  #counts = { received: 0, resets: 0 };
+  /** @type {Announcer | undefined} */
+  #announcer = undefined;
+  /** @type {Subscription | undefined} */
+  #subscription = undefined;
+
+  /**
+   * @param {Pick<ReturnType<typeof import('./options.js').settingsOf>, 'far' | 'invalidation'>} settings
+   * @param {import('../timers.js').Timers} timers
+   * @param {object} told
+   * @param {(send: () => Promise<unknown>) => Promise<boolean>} told.publish never rejects; false: it has failed
+   * @param {(keys: string[] | undefined) => void} told.forget what others have changed; undefined: everything
+   * @param {(up: boolean, reason?: unknown) => void} told.onSubscription
+   */
+  constructor({ far, invalidation }, timers, { publish, forget, onSubscription }) {
+    const bus = invalidation && (invalidation.bus ?? busOf(far.adapter, channelOf(far, invalidation)));
+    if (invalidation === undefined || bus === undefined) {
+      return;
+    }
+    const announcer = new Announcer((message) => publish(async () => bus.publish(message)));
+    this.#announcer = announcer;
+    const settings = { heartbeat: invalidation.heartbeat, timeout: TIMEOUT };
+    this.#subscription = new Subscription(bus, settings, timers, {
+      onMessage: (message) => {
+        const invalid = announcer.read(message);
+        if (invalid !== undefined) {
+          this.#counts.received++;
+          forget(invalid.keys);
+        }
+      },
+      onUp: () => {
+        // What was changed before was not heard.
+        this.#counts.resets++;
+        forget(undefined);
+        onSubscription(true);
+      },
+      onDown: (reason) => onSubscription(false, reason),
+    });
+  }
+
+  /**
+   * @param {string[] | undefined} keys undefined: everything
+   * @returns {Promise<boolean>} whether they know, or there is no way to them
+   */
+  async announce(keys) {
+    return this.#announcer === undefined || this.#announcer.announce(keys);
+  }
+
+  /** @returns {Promise<void>} */
+  async ready() {
+    await this.#subscription?.ready();
+  }
+
+  close() {
+    this.#subscription?.close();
+  }
+
+  /** @returns {import('../..').TieredCacheStats['invalidation']} */
+  stats() {
+    const state = this.#subscription === undefined ? 'none' : this.#subscription.isUp ? 'up' : 'down';
+    return { state, sent: this.#announcer?.sent ?? 0, ...this.#counts };
+  }
+}
+
+/**
+ * @param {import('./far.js').Far} far
+ * @param {{ channel: string | undefined }} invalidation
+ */
+function channelOf({ adapter }, { channel }) {
+  const namespace = adapter?.namespace;
+  return channel ?? (namespace ? `${CHANNEL}:${namespace}` : CHANNEL);
+}
+
+module.exports = { Others };
