@@ -2135,7 +2135,10 @@ export class TieredCache<T = any> extends EventEmitter<TieredCacheEvents> {
     options?: TieredCacheLoadOptions,
   ): Promise<T>;
 
-  /** Fulfilled when the invalidations of others arrive, at once if none are to, and when it is closed. */
+  /**
+   * Fulfilled when the invalidations of others arrive, at once if none are to, and when it is closed. Waiting for it does not
+   * keep the process alive.
+   */
   ready(): Promise<void>;
 
   /** The figures at this moment. Reading them changes nothing. @throws what `stats` of the near tier throws */
