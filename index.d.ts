@@ -1946,8 +1946,8 @@ export interface TieredCacheOptions<T = any> {
   breaker?: TieredCacheBreakerOptions | undefined;
 
   /**
-   * Keys that are remembered while the far tier is away, since it has them wrong or others were not told: they are
-   * removed there, and others told, when it is back. If there are more, everything is cleared then. An integer >= 1.
+   * Keys that are remembered because the far tier has them wrong, or others could not be told: they are removed there, and
+   * others told, as soon as that works. If there are more, it is everything that is removed or told. An integer >= 1.
    *
    * @default 10_000
    */
@@ -2034,7 +2034,7 @@ export interface TieredCacheStats {
     corrupt: number;
     /** Keys being written now. Count. */
     writing: number;
-    /** Keys whose invalidation is yet to be sent; `Infinity` if everything is to be cleared. Count. */
+    /** Keys that it has wrong, or that others are yet to be told of; `Infinity` for everything. Count. */
     kept: number;
   };
   /** What processes tell each other. */
@@ -2043,6 +2043,8 @@ export interface TieredCacheStats {
     state: 'none' | 'up' | 'down';
     /** Messages sent; each is about all keys of one turn of the event loop. Count. */
     sent: number;
+    /** Messages that could not be sent; what they were about is sent later. Count. */
+    unsent: number;
     /** Messages received from others. Count. */
     received: number;
     /** Times that the near tier was cleared because messages may have been missed, the first subscription included. Count. */

@@ -400,47 +400,104 @@ describe('what a far tier has wrong', () => {
 });
 
 describe('what is kept', () => {
+  /** What is called, in order; `then` may do something during each call, and says whether it works. */
+  function recorder(then = () => true) {
+    const calls = [];
+    const call = (name) => async (keys) => {
+      calls.push([name, keys]);
+      return then(calls.length);
+    };
+    return { calls, remove: call('remove'), tell: call('tell') };
+  }
+
   it('is kept on if it was added again while it was sent', async () => {
     const kept = new Kept(10);
-    kept.add('a');
-    kept.add('b');
-    const sent = [];
-    await kept.send(async (keys) => {
-      sent.push(keys);
-      if (sent.length === 1) {
-        kept.add('a');
+    kept.add('a', true);
+    kept.add('b', false);
+    const { calls, remove, tell } = recorder((call) => {
+      if (call <= 2) {
+        kept.add('a', true);
       }
-      return sent.length < 2;
+      return call < 3;
     });
-    assert.deepEqual(sent, [['a', 'b'], ['a']]);
+    await kept.send(remove, tell);
+    assert.deepEqual(calls, [
+      ['remove', ['a']],
+      ['tell', ['a', 'b']],
+      ['remove', ['a']],
+    ]);
     assert.equal(kept.size, 1);
+    assert.equal(kept.isWrong('a'), true);
   });
 
   it('is everything again if that was added while everything was sent', async () => {
     const kept = new Kept(10);
-    kept.addAll();
-    const sent = [];
-    await kept.send(async (keys) => {
-      sent.push(keys);
-      if (sent.length === 1) {
-        kept.addAll();
+    kept.add(undefined, true);
+    const { calls, remove, tell } = recorder((call) => {
+      if (call === 1) {
+        kept.add(undefined, true);
       }
-      return sent.length < 2;
+      return call < 3;
     });
-    assert.deepEqual(sent, [undefined, undefined]);
+    await kept.send(remove, tell);
+    assert.deepEqual(
+      calls.map(([name]) => name),
+      ['remove', 'tell', 'remove'],
+    );
     assert.equal(kept.size, Infinity);
   });
 
-  it('is sent by one at a time', async () => {
-    const kept = new Kept(10);
-    kept.add('a');
-    let calls = 0;
-    const send = async () => {
-      calls++;
-      return true;
-    };
-    await Promise.all([kept.send(send), kept.send(send)]);
-    assert.equal(calls, 1);
+  it('is not removed from the far tier if others were only not told', async () => {
+    const kept = new Kept(2);
+    ['a', 'b', 'c'].forEach((key) => kept.add(key, false));
+    assert.equal(kept.size, Infinity);
+    assert.equal(kept.isWrong('a'), false);
+    const { calls, remove, tell } = recorder();
+    await kept.send(remove, tell);
+    assert.deepEqual(calls, [['tell', undefined]]);
+  });
+
+  it('is removed once, if only telling others has failed', async () => {
+    const kept = new Kept(2);
+    kept.add('a', true);
+    const { calls, remove, tell } = recorder((call) => call !== 2);
+    await kept.send(remove, tell);
+    assert.equal(kept.isWrong('a'), false);
+    kept.add('a', false);
+    assert.equal(kept.isWrong('a'), false);
+    await kept.send(remove, tell);
+    assert.deepEqual(
+      calls.map(([name]) => name),
+      ['remove', 'tell', 'tell'],
+    );
+    assert.equal(kept.size, 0);
+  });
+
+  it('stays wrong if it was wrong before it was not told, and so does everything', () => {
+    const kept = new Kept(2);
+    kept.add('a', true);
+    kept.add('a', false);
+    assert.equal(kept.isWrong('a'), true);
+    ['b', 'c'].forEach((key) => kept.add(key, false));
+    assert.equal(kept.isWrong('d'), true);
+    kept.add('e', false);
+    assert.equal(kept.isWrong('d'), true);
+  });
+
+  it('goes in parts, and by one at a time', async () => {
+    const kept = new Kept(2000);
+    for (let i = 0; i < 1200; i++) {
+      kept.add(`k${i}`, true);
+    }
+    const { calls, remove, tell } = recorder();
+    await Promise.all([kept.send(remove, tell), kept.send(remove, tell)]);
+    assert.deepEqual(
+      calls.map(([name, keys]) => [name, keys.length]),
+      [500, 500, 200].flatMap((length) => [
+        ['remove', length],
+        ['tell', length],
+      ]),
+    );
   });
 
   it('has what could not be decoded, and could not be removed', async (t) => {

@@ -699,12 +699,35 @@ describe('other processes', () => {
     bus.isAway = true;
     assert.equal(await a.cache.set('key', 2), false);
     assert.equal(a.cache.stats().far.kept, 1);
-    assert.equal(await a.cache.get('key'), 2);
+    assert.equal(a.cache.stats().invalidation.unsent, 1);
+    a.near.clear();
+    assert.equal(await a.cache.get('key'), 2, 'the far tier has it right');
     bus.isAway = false;
     a.timers.advance(1000);
     await settled();
     assert.equal(a.cache.stats().far.kept, 0);
     assert.equal(b.near.has('key'), false);
+    assert.equal(await b.cache.get('key'), 2);
+  });
+
+  it('that cannot be told anything do not make the far tier useless', async (t) => {
+    const { a, b, store, bus } = await two(t, { maxKept: 5 });
+    bus.isAway = true;
+    for (let i = 0; i < 20; i++) {
+      await a.cache.set(`k${i}`, i);
+      a.timers.advance(100);
+      await settled();
+    }
+    assert.equal(a.cache.stats().far.state, 'closed');
+    assert.equal(a.cache.stats().far.kept, Infinity);
+    assert.equal(store.map.size, 20);
+    assert.equal(await b.cache.get('k5'), 5);
+    bus.isAway = false;
+    a.timers.advance(1000);
+    await settled();
+    assert.equal(a.cache.stats().far.kept, 0);
+    assert.equal(b.near.size, 0);
+    assert.equal(store.map.size, 20);
   });
 });
 
@@ -749,6 +772,6 @@ describe('figures', () => {
       writing: 0,
       kept: 0,
     });
-    assert.deepEqual(invalidation, { state: 'none', sent: 0, received: 0, resets: 0 });
+    assert.deepEqual(invalidation, { state: 'none', sent: 0, unsent: 0, received: 0, resets: 0 });
   });
 });

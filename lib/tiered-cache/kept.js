@@ -4,15 +4,19 @@
 const AT_ONCE = 500;
 
 /**
- * Invalidations that could not be sent: keys that the far tier has wrong, or that others have not been told of. Up to a bound
- * by key, beyond it as "everything".
+ * What could not be sent: keys that the far tier has wrong, and keys of which others were not told. Up to a bound by key,
+ * beyond it as "everything".
+ *
+ * Each time that a key is added it has a new object, so that one is noticed that is added again while it is being sent.
+ *
+ * @typedef {{ isWrong: boolean }} Mark whether the far tier has it wrong
  */
 class Kept {
   #most;
-  /** With a number that tells whether a key was added again while it was being sent. @type {Map<string, number>} */
+  /** @type {Map<string, Mark>} */
   #keys = new Map();
-  #all = 0;
-  #number = 0;
+  /** @type {Mark | undefined} */
+  #all = undefined;
   #isSending = false;
 
   /** @param {number} most */
@@ -22,26 +26,29 @@ class Kept {
 
   /** Keys, or Infinity for everything. */
   get size() {
-    return this.#all === 0 ? this.#keys.size : Infinity;
+    return this.#all === undefined ? this.#keys.size : Infinity;
   }
 
-  /** @param {string} key */
-  has(key) {
-    return this.#all !== 0 || this.#keys.has(key);
+  /** Whether the far tier has the key wrong. @param {string} key */
+  isWrong(key) {
+    return (this.#all ?? this.#keys.get(key))?.isWrong === true;
   }
 
-  /** @param {string} key */
-  add(key) {
-    if (this.#all !== 0 || (this.#keys.size >= this.#most && !this.#keys.has(key))) {
-      this.addAll();
-    } else {
-      this.#keys.set(key, ++this.#number);
+  /**
+   * @param {string | undefined} key undefined: everything
+   * @param {boolean} isWrong
+   */
+  add(key, isWrong) {
+    if (key === undefined || this.#all !== undefined) {
+      this.#addAll(isWrong);
+      return;
     }
-  }
-
-  addAll() {
-    this.#keys.clear();
-    this.#all = ++this.#number;
+    const before = this.#keys.get(key);
+    if (before === undefined && this.#keys.size >= this.#most) {
+      this.#addAll(isWrong);
+    } else {
+      this.#keys.set(key, { isWrong: isWrong || before?.isWrong === true });
+    }
   }
 
   /** The key has been written since, and others were told. @param {string} key */
@@ -52,33 +59,65 @@ class Kept {
   /**
    * Sends what is kept, until nothing is left or something fails.
    *
-   * @param {(keys: string[] | undefined) => Promise<boolean>} send undefined: everything; false: it has failed
+   * @param {(keys: string[] | undefined) => Promise<boolean>} remove from the far tier; undefined: everything
+   * @param {(keys: string[] | undefined) => Promise<boolean>} tell others
    */
-  async send(send) {
+  async send(remove, tell) {
     if (this.#isSending) {
       return;
     }
     this.#isSending = true;
     try {
-      while (this.size > 0) {
-        const all = this.#all;
-        const some = [...this.#keys].slice(0, AT_ONCE);
+      let goesOn = true;
+      while (goesOn && this.size > 0) {
         // oxlint-disable-next-line no-await-in-loop -- a store that has just come back gets one call at a time
-        if (!(await send(all === 0 ? some.map(([key]) => key) : undefined))) {
-          return;
-        }
-        if (all === this.#all) {
-          this.#all = 0;
-        }
-        for (const [key, number] of some) {
-          if (this.#keys.get(key) === number) {
-            this.#keys.delete(key);
-          }
-        }
+        goesOn = await this.#sendSome(remove, tell);
       }
     } finally {
       this.#isSending = false;
     }
+  }
+
+  /** @param {boolean} isWrong */
+  #addAll(isWrong) {
+    const wasWrong = this.#all?.isWrong === true || [...this.#keys.values()].some((mark) => mark.isWrong);
+    this.#keys.clear();
+    this.#all = { isWrong: isWrong || wasWrong };
+  }
+
+  /**
+   * @param {(keys: string[] | undefined) => Promise<boolean>} remove
+   * @param {(keys: string[] | undefined) => Promise<boolean>} tell
+   * @returns {Promise<boolean>} whether to go on
+   */
+  async #sendSome(remove, tell) {
+    const all = this.#all;
+    if (all !== undefined) {
+      if (all.isWrong && !(await remove(undefined))) {
+        return false;
+      }
+      all.isWrong = false;
+      const isTold = await tell(undefined);
+      if (isTold && this.#all === all) {
+        this.#all = undefined;
+      }
+      return isTold;
+    }
+    const some = [...this.#keys].slice(0, AT_ONCE);
+    const wrong = some.filter(([, mark]) => mark.isWrong);
+    if (wrong.length > 0 && !(await remove(wrong.map(([key]) => key)))) {
+      return false;
+    }
+    for (const [, mark] of wrong) {
+      mark.isWrong = false;
+    }
+    const isTold = await tell(some.map(([key]) => key));
+    for (const [key, mark] of some) {
+      if (isTold && this.#keys.get(key) === mark) {
+        this.#keys.delete(key);
+      }
+    }
+    return isTold;
   }
 }
 

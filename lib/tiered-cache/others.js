@@ -1,6 +1,8 @@
 'use strict';
 
 const { Announcer } = require('./announcer.js');
+const { Breaker } = require('./breaker.js');
+const { CORRUPT, FAILED, Guard, always } = require('./guard.js');
 const { busOf } = require('./redis-bus.js');
 const { Subscription } = require('./subscription.js');
 
@@ -15,24 +17,37 @@ class Others {
   #announcer = undefined;
   /** @type {Subscription | undefined} */
   #subscription = undefined;
+  /**
+   * Not that of the far tier: where messages have another way, or are forbidden, values are still there to be read.
+   *
+   * @type {Guard}
+   */
+  #guard;
 
   /**
-   * @param {Pick<ReturnType<typeof import('./options.js').settingsOf>, 'far' | 'invalidation'>} settings
+   * @param {ReturnType<typeof import('./options.js').settingsOf>} settings
    * @param {import('../timers.js').Timers} timers
    * @param {object} told
-   * @param {(send: () => Promise<unknown>) => Promise<boolean>} told.publish never rejects; false: it has failed
+   * @param {(reason: unknown) => void} told.onFailure
    * @param {(keys: string[] | undefined) => void} told.forget what others have changed; undefined: everything
    * @param {(up: boolean, reason?: unknown) => void} told.onSubscription
    */
-  constructor({ far, invalidation }, timers, { publish, forget, onSubscription }) {
+  constructor(settings, timers, { onFailure, forget, onSubscription }) {
+    const { far, invalidation, breaker } = settings;
+    // What is kept tries again by itself, as often as the first time.
+    const steady = { ...breaker, maxCooldown: breaker.cooldown };
+    this.#guard = new Guard(new Breaker(steady, timers.now, () => {}), settings, timers, onFailure);
     const bus = invalidation && (invalidation.bus ?? busOf(far.adapter, channelOf(far, invalidation)));
     if (invalidation === undefined || bus === undefined) {
       return;
     }
-    const announcer = new Announcer((message) => publish(async () => bus.publish(message)));
+    const announcer = new Announcer(async (message) => {
+      const answer = await this.#guard.call('publish', async () => bus.publish(message), always);
+      return answer !== FAILED && answer !== CORRUPT;
+    });
     this.#announcer = announcer;
-    const settings = { heartbeat: invalidation.heartbeat, timeout: TIMEOUT };
-    this.#subscription = new Subscription(bus, settings, timers, {
+    const { heartbeat } = invalidation;
+    this.#subscription = new Subscription(bus, { heartbeat, timeout: TIMEOUT }, timers, {
       onMessage: (message) => {
         const invalid = announcer.read(message);
         if (invalid !== undefined) {
@@ -70,7 +85,8 @@ class Others {
   /** @returns {import('../..').TieredCacheStats['invalidation']} */
   stats() {
     const state = this.#subscription === undefined ? 'none' : this.#subscription.isUp ? 'up' : 'down';
-    return { state, sent: this.#announcer?.sent ?? 0, ...this.#counts };
+    const { failures, skipped } = this.#guard.counts;
+    return { state, sent: this.#announcer?.sent ?? 0, unsent: failures + skipped, ...this.#counts };
   }
 }
 

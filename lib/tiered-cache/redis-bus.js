@@ -19,13 +19,13 @@
 function busOf(adapter, channel) {
   // Keyv 6 has adapters for Keyv 5 behind a bridge.
   const store = typeof adapter?.store?.get === 'function' ? adapter.store : adapter;
-  if (isClient(store?.client) && typeof store.client.connect === 'function') {
+  if (isClient(store?.client) && typeof store.client.unref === 'function') {
     return nodeRedisBus(store, channel);
   }
   return isClient(store?.redis) ? ioredisBus(store.redis, channel) : undefined;
 }
 
-/** Not of a cluster, whose duplicates are made otherwise. @param {any} client */
+/** Not of a cluster or a sentinel, whose duplicates are made otherwise. @param {any} client */
 function isClient(client) {
   const wanted = ['duplicate', 'publish', 'subscribe'];
   return wanted.every((name) => typeof client?.[name] === 'function') && !client.isCluster && !client.slots;
@@ -46,7 +46,7 @@ function nodeRedisBus(store, channel) {
       const { client } = store;
       const own = client.duplicate({ socket: { ...client.options?.socket, reconnectStrategy: false } });
       own.on('error', onLost);
-      own.unref?.();
+      own.unref();
       return {
         ready: own.connect().then(() => own.subscribe(channel, onMessage)),
         ping: () => own.ping(),

@@ -85,10 +85,7 @@ function createTieredCacheClass(timers) {
       });
       this.#takeListenerOff = this.#far.onError((reason) => this.#guard.noticed(reason));
       this.#others = new Others(settings, timers, {
-        publish: async (send) => {
-          const answer = await this.#guard.call('publish', send, always);
-          return answer !== FAILED && answer !== CORRUPT;
-        },
+        onFailure: (reason) => this.#emit('failure', reason, 'publish'),
         forget: (keys) => this.#forget(keys),
         onSubscription: (...details) => this.#emit('subscription', ...details),
       });
@@ -177,11 +174,12 @@ function createTieredCacheClass(timers) {
       this.#reset();
       // Else they would be back after it.
       await this.#writer.idle();
-      const isClear = await this.#clearFar();
-      if (!isClear) {
-        this.#keep(undefined);
+      const isClear = await this.#remove(undefined);
+      if (isClear && (await this.#others.announce(undefined))) {
+        return true;
       }
-      return isClear;
+      this.#keep(undefined, !isClear);
+      return false;
     }
 
     /**
@@ -298,7 +296,7 @@ function createTieredCacheClass(timers) {
      */
     #known(key) {
       const write = this.#writer.pending(key);
-      return write !== undefined || this.#kept.has(key)
+      return write !== undefined || this.#kept.isWrong(key)
         ? { entry: fresh(write?.entry, this.#settings.staleIfError) }
         : undefined;
     }
@@ -364,7 +362,7 @@ function createTieredCacheClass(timers) {
           return { value: loaded, expires: undefined, isFar: false, isNear: true };
         }
         const expires = expiresIn(time);
-        if (this.#loads.get(key) === own && this.#closing === undefined && !this.#kept.has(key)) {
+        if (this.#loads.get(key) === own && this.#closing === undefined && !this.#kept.isWrong(key)) {
           // Nobody waits for it: who has loaded has what he wants.
           void this.#writer.write(key, { entry: this.#lasting(value, expires), announce: false });
         }
@@ -422,13 +420,13 @@ function createTieredCacheClass(timers) {
       if (!isDone) {
         // What was loaded is not missed. What was set or removed is wrong there.
         if (announce || entry === undefined) {
-          this.#keep(key);
+          this.#keep(key, true);
         }
         return undefined;
       }
       if (announce) {
         if (!(await this.#others.announce([key]))) {
-          this.#keep(key);
+          this.#keep(key, false);
           return undefined;
         }
         this.#kept.delete(key);
@@ -436,20 +434,25 @@ function createTieredCacheClass(timers) {
       return answer === true;
     }
 
-    async #clearFar() {
-      const cleared = await this.#guard.call('clear', () => this.#far.clear(), always, CLEAR_TIMEOUT);
-      return cleared !== FAILED && cleared !== CORRUPT && this.#others.announce(undefined);
+    /**
+     * @param {string[] | undefined} keys undefined: everything
+     * @returns {Promise<boolean>} whether the far tier has none of them
+     */
+    async #remove(keys) {
+      const answer = await (keys === undefined
+        ? this.#guard.call('clear', () => this.#far.clear(), always, CLEAR_TIMEOUT)
+        : this.#guard.call('delete', () => this.#far.deleteMany(keys), always));
+      return answer !== FAILED && answer !== CORRUPT;
     }
 
     // ------------------------------------------------------------------------------------------ when the store is away
 
-    /** @param {string | undefined} key undefined: everything */
-    #keep(key) {
-      if (key === undefined) {
-        this.#kept.addAll();
-      } else {
-        this.#kept.add(key);
-      }
+    /**
+     * @param {string | undefined} key undefined: everything
+     * @param {boolean} isWrong whether the far tier has it wrong; else others were not told
+     */
+    #keep(key, isWrong) {
+      this.#kept.add(key, isWrong);
       this.#retryLater();
     }
 
@@ -469,13 +472,10 @@ function createTieredCacheClass(timers) {
     }
 
     async #sendKept() {
-      await this.#kept.send(async (keys) => {
-        if (keys === undefined) {
-          return this.#clearFar();
-        }
-        const answer = await this.#guard.call('delete', () => this.#far.deleteMany(keys), always);
-        return answer !== FAILED && answer !== CORRUPT && this.#others.announce(keys);
-      });
+      await this.#kept.send(
+        (keys) => this.#remove(keys),
+        (keys) => this.#others.announce(keys),
+      );
       if (this.#kept.size > 0) {
         this.#retryLater();
       }
