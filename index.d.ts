@@ -1992,6 +1992,8 @@ export interface TieredCacheLoadOptions extends TieredCacheSetOptions {
 export interface TieredCacheStats {
   /** Entries of the near tier now. Count. */
   entries: number;
+  /** Entries that the near tier may have; `Infinity` when there is no bound. Count. */
+  max: number;
   /** Values found in either tier. Count. */
   hits: number;
   /** Of these those found in the near tier. Count. */

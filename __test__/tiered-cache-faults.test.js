@@ -1,13 +1,17 @@
 'use strict';
 
 const assert = require('node:assert/strict');
+const { once } = require('node:events');
 const { describe, it } = require('node:test');
+const { Worker } = require('node:worker_threads');
 const { Keyv: Keyv5 } = require('keyv');
 const { Keyv: Keyv6 } = require('keyv6');
+const { SharedCache, createMonitor } = require('..');
+const { KeyvSharedCache } = require('heapwise/keyv');
 const { Breaker } = require('../lib/tiered-cache/breaker.js');
 const { Kept } = require('../lib/tiered-cache/kept.js');
 const { manualClock, seeded } = require('./helper.js');
-const { runScript } = require('./run-script.js');
+const { ROOT, runScript } = require('./run-script.js');
 const { FakeBus, FakeStore, rig, settled } = require('./tiered-cache-rig.js');
 
 /** States of the breaker, in order. */
@@ -569,6 +573,57 @@ describe('against a model', () => {
       }
     }
     assert.ok(number > 400);
+  });
+});
+
+describe('threads', () => {
+  it('share a near tier and a store, and may end in the middle of a call', async (t) => {
+    const source = `
+      const { parentPort, workerData } = require('node:worker_threads');
+      const { SharedCache, TieredCache } = require(workerData.root);
+      const { KeyvSharedCache } = require('heapwise/keyv');
+      const near = new SharedCache(workerData.near);
+      const cache = new TieredCache({ near, far: new KeyvSharedCache(workerData.far) });
+      (async () => {
+        for (let i = 0; ; i++) {
+          const key = 'k' + (i % 100);
+          const value = await cache.getOrLoad(key, () => key.repeat(50));
+          if (value !== key.repeat(50)) {
+            parentPort.postMessage(value);
+          }
+          await (i % 3 === 0 ? cache.delete(key) : cache.set(key, key.repeat(50)));
+          if (i === 1000) {
+            parentPort.postMessage('busy');
+          }
+        }
+      })();`;
+    const near = { name: 'tiered near', maxBytes: 2 ** 20 };
+    const far = { name: 'tiered far', maxBytes: 2 ** 20 };
+    const held = [new SharedCache(near), new SharedCache(far)];
+    t.after(() => held.forEach((cache) => cache.close()));
+    const workers = Array.from(
+      { length: 3 },
+      () => new Worker(source, { eval: true, workerData: { root: ROOT, near, far } }),
+    );
+    const said = await Promise.all(workers.map(async (worker) => (await once(worker, 'message'))[0]));
+    await Promise.all(workers.map((worker) => worker.terminate()));
+    assert.deepEqual(said, ['busy', 'busy', 'busy']);
+    const { cache } = rig(t, { near: held[0], store: new KeyvSharedCache(held[1]) });
+    assert.equal(await cache.set('k1', 'mine'), true);
+    assert.equal(await cache.get('k1'), 'mine');
+  });
+});
+
+describe('a monitor', () => {
+  it('counts a tiered cache as one of its caches', async (t) => {
+    const { cache } = rig(t);
+    const monitor = createMonitor({ caches: { users: cache } });
+    t.after(() => monitor.close());
+    await cache.getOrLoad('key', () => 1);
+    await cache.get('key');
+    assert.equal(monitor.report().caches.users.hits, 1);
+    const { text } = await monitor.metrics();
+    assert.match(text, /heapwise_cache_misses_total\{[^}]*users[^}]*\} 1/);
   });
 });
 

@@ -748,6 +748,7 @@ describe('figures', () => {
     const { near, far, invalidation, ...stats } = cache.stats();
     assert.deepEqual(stats, {
       entries: 2,
+      max: 1000,
       hits: 4,
       nearHits: 3,
       farHits: 1,

@@ -225,6 +225,7 @@ function createTieredCacheClass(timers) {
       const near = this.#near.stats();
       return {
         entries: near.entries,
+        max: near.max,
         hits,
         ...this.#counts,
         hitRate: hits === 0 ? 0 : hits / (hits + misses),
