@@ -10,6 +10,7 @@ const { SharedCache, createMonitor } = require('..');
 const { KeyvSharedCache } = require('heapwise/keyv');
 const { Breaker } = require('../lib/tiered-cache/breaker.js');
 const { Kept } = require('../lib/tiered-cache/kept.js');
+const { Recent } = require('../lib/tiered-cache/recent.js');
 const { manualClock, seeded } = require('./helper.js');
 const { ROOT, runScript } = require('./run-script.js');
 const { FakeBus, FakeStore, rig, settled } = require('./tiered-cache-rig.js');
@@ -384,6 +385,36 @@ describe('what a far tier has wrong', () => {
     assert.equal(store.listenerCount('error'), 0);
   });
 
+  it('what was loaded and may yet get there is put right too, and what was never sent is not missed', async (t) => {
+    const { cache, store, timers } = rig(t, { timeout: 100 });
+    await cache.getOrLoad('sent', () => {
+      store.hang();
+      return 'older';
+    });
+    await settled();
+    timers.advance(100);
+    await settled();
+    assert.equal(cache.stats().far.kept, 1);
+    store.work();
+    await settled();
+    assert.equal(store.value('sent'), 'older', 'it was carried out');
+    timers.advance(1000);
+    await settled();
+    assert.equal(store.map.size, 0);
+    await open(cache, store);
+    await cache.getOrLoad('not sent', () => 'loaded');
+    await settled();
+    assert.equal(cache.stats().far.kept, 0);
+  });
+
+  it('and cannot be cleared, for whatever reason, is a store that fails', async (t) => {
+    const { cache, store } = rig(t);
+    store.clear = () => Promise.reject(new TypeError('of the store'));
+    assert.equal(await cache.clear(), false);
+    const { failures, corrupt, kept } = cache.stats().far;
+    assert.deepEqual({ failures, corrupt, kept }, { failures: 1, corrupt: 0, kept: Infinity });
+  });
+
   it('after a call that took too long and was carried out later is put right', async (t) => {
     const { cache, store, near, timers } = rig(t, { timeout: 100 });
     await cache.set('a', 1);
@@ -511,6 +542,31 @@ describe('what is kept', () => {
     assert.equal(await cache.get('key'), undefined);
     await settled();
     assert.equal(cache.stats().far.kept, 1);
+  });
+});
+
+describe('what was loaded a moment ago', () => {
+  it('is so for a second or two, and for so many keys', () => {
+    const clock = manualClock();
+    const recent = new Recent(4, clock.now);
+    recent.add('a');
+    clock.advance(999);
+    recent.add('b');
+    assert.deepEqual([...recent.keys()], ['a', 'b']);
+    clock.advance(1);
+    recent.add('c');
+    assert.equal(recent.has('a'), true);
+    clock.advance(1000);
+    assert.equal(recent.has('a'), false);
+    assert.equal(recent.has('c'), true);
+    clock.advance(1999);
+    assert.equal(recent.has('c'), false);
+    clock.advance(5000);
+    for (let i = 0; i < 100; i++) {
+      recent.add(`k${i}`);
+    }
+    assert.ok(recent.keys().size <= 4);
+    assert.equal(recent.has('k99'), true);
   });
 });
 

@@ -639,6 +639,71 @@ describe('other processes', () => {
     });
   }
 
+  for (const [what, keys] of [
+    ['it', ['key']],
+    ['everything', undefined],
+  ]) {
+    it(`that have just stored what they loaded remove it when they hear that another has changed ${what}`, async (t) => {
+      const { b, store, bus } = await two(t);
+      await b.cache.getOrLoad('key', () => 'older');
+      await settled();
+      assert.equal(store.value('key'), 'older');
+      // The other one has removed the key before that was written, and its message has taken its time.
+      await bus.publish(JSON.stringify({ heapwise: 1, from: 'a', keys }));
+      await settled();
+      assert.equal(store.map.has('key'), false);
+      assert.equal(b.near.has('key'), false);
+    });
+  }
+
+  it('leave what they stored long ago where it is: the message is about something newer', async (t) => {
+    const { b, store, bus } = await two(t);
+    await b.cache.getOrLoad('key', () => 'older');
+    await settled();
+    b.timers.advance(2000);
+    store.put('key', 'newer');
+    await bus.publish(JSON.stringify({ heapwise: 1, from: 'a', keys: ['key'] }));
+    await settled();
+    assert.equal(store.value('key'), 'newer');
+    assert.equal(await b.cache.get('key'), 'newer');
+  });
+
+  it('remove what they have just loaded and stored when messages are lost', async (t) => {
+    const { b, store, bus } = await two(t);
+    await b.cache.getOrLoad('key', () => 'perhaps older');
+    await b.cache.set('set', 'mine');
+    await settled();
+    bus.lose();
+    assert.equal(b.cache.stats().far.kept, 1);
+    b.timers.advance(1000);
+    await settled();
+    assert.deepEqual([...store.map.keys()], ['set']);
+  });
+
+  it('do not give others what they have loaded while they could not hear of changes', async (t) => {
+    const { b, store, bus } = await two(t);
+    const value = deferred();
+    const asked = b.cache.getOrLoad('key', () => value.promise);
+    await settled();
+    bus.lose();
+    b.timers.advance(100);
+    await settled();
+    assert.equal(b.cache.stats().invalidation.state, 'up');
+    value.resolve('perhaps older');
+    assert.equal(await asked, 'perhaps older');
+    bus.isAway = true;
+    bus.lose();
+    await b.cache.getOrLoad('other', () => 'perhaps older');
+    await settled();
+    assert.equal(store.map.size, 0);
+    bus.isAway = false;
+    b.timers.advance(200);
+    await settled();
+    await b.cache.getOrLoad('third', () => 'right');
+    await settled();
+    assert.equal(store.value('third'), 'right');
+  });
+
   it('that were away begin anew with an empty near tier, but go on with it meanwhile', async (t) => {
     const { a, b, bus } = await two(t);
     const heard = [];

@@ -2,10 +2,17 @@
 
 const { isAboutValue } = require('./far.js');
 
-/** In place of an answer: the store was not asked, did not answer in time, or failed. */
+/** In place of an answer: the store was not asked. */
+const SKIPPED = Symbol('skipped');
+/** In place of an answer: the store has failed, or did not answer in time. It may have done what it was asked, or do it yet. */
 const FAILED = Symbol('failed');
 /** In place of an answer: the store is there, but the value cannot be decoded, or encoded. */
 const CORRUPT = Symbol('corrupt');
+
+/** Operations that decode or encode a value. */
+const OF_VALUES = new Set(['get', 'getMany', 'set']);
+
+/** @typedef {typeof SKIPPED | typeof FAILED | typeof CORRUPT} NoAnswer */
 
 /**
  * Calls of the far tier, none of which throws or takes longer than it may.
@@ -66,7 +73,7 @@ class Guard {
    * @param {() => Promise<T>} call
    * @param {(answer: T) => boolean} doubtful whether a store that has swallowed a failure may have given that answer
    * @param {number} [timeout] milliseconds
-   * @returns {Promise<T | typeof FAILED | typeof CORRUPT>}
+   * @returns {Promise<T | NoAnswer>}
    */
   async call(operation, call, doubtful, timeout = this.#settings.timeout) {
     const { counts } = this;
@@ -74,7 +81,7 @@ class Guard {
     const turn = tooMany ? 0 : this.#breaker.enter();
     if (turn === 0) {
       counts.skipped++;
-      return FAILED;
+      return SKIPPED;
     }
     counts.calls++;
     const [emitted, ofValues] = [this.#emitted, this.#emittedOfValues];
@@ -95,6 +102,7 @@ class Guard {
     } finally {
       this.#active--;
     }
+    isOfValue &&= OF_VALUES.has(operation);
     if (isOfValue) {
       counts.corrupt++;
       this.#breaker.succeeded(turn);
@@ -136,4 +144,13 @@ function always() {
   return true;
 }
 
-module.exports = { CORRUPT, FAILED, Guard, always };
+/**
+ * @template T
+ * @param {T | NoAnswer} answer
+ * @returns {answer is T}
+ */
+function isAnswer(answer) {
+  return answer !== SKIPPED && answer !== FAILED && answer !== CORRUPT;
+}
+
+module.exports = { CORRUPT, FAILED, Guard, always, isAnswer };

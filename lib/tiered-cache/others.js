@@ -2,7 +2,7 @@
 
 const { Announcer } = require('./announcer.js');
 const { Breaker } = require('./breaker.js');
-const { CORRUPT, FAILED, Guard, always } = require('./guard.js');
+const { Guard, always, isAnswer } = require('./guard.js');
 const { busOf } = require('./redis-bus.js');
 const { Subscription } = require('./subscription.js');
 
@@ -17,6 +17,8 @@ class Others {
   #announcer = undefined;
   /** @type {Subscription | undefined} */
   #subscription = undefined;
+  /** Counts up each time that messages begin to arrive, or stop to. */
+  #epoch = 0;
   /**
    * Not that of the far tier: where messages have another way, or are forbidden, values are still there to be read.
    *
@@ -42,8 +44,7 @@ class Others {
       return;
     }
     const announcer = new Announcer(async (message) => {
-      const answer = await this.#guard.call('publish', async () => bus.publish(message), always);
-      return answer !== FAILED && answer !== CORRUPT;
+      return isAnswer(await this.#guard.call('publish', async () => bus.publish(message), always));
     });
     this.#announcer = announcer;
     const { heartbeat } = invalidation;
@@ -57,11 +58,15 @@ class Others {
       },
       onUp: () => {
         // What was changed before was not heard.
+        this.#epoch++;
         this.#counts.resets++;
         forget(undefined);
         onSubscription(true);
       },
-      onDown: (reason) => onSubscription(false, reason),
+      onDown: (reason) => {
+        this.#epoch++;
+        onSubscription(false, reason);
+      },
     });
   }
 
@@ -71,6 +76,12 @@ class Others {
    */
   async announce(keys) {
     return this.#announcer === undefined || this.#announcer.announce(keys);
+  }
+
+  /** @returns {() => boolean} whether all that they said since now was heard */
+  listen() {
+    const epoch = this.#epoch;
+    return () => this.#subscription === undefined || (this.#subscription.isUp && this.#epoch === epoch);
   }
 
   /** @returns {Promise<void>} */

@@ -1,10 +1,10 @@
 'use strict';
 
-const { CORRUPT, FAILED } = require('./guard.js');
+const { CORRUPT, isAnswer } = require('./guard.js');
 
 /**
  * @typedef {import('./envelope.js').Entry} Entry
- * @typedef {Entry | undefined | typeof FAILED | typeof CORRUPT} Answer
+ * @typedef {Entry | undefined | import('./guard.js').NoAnswer} Answer
  * @typedef {{ promise: Promise<Entry | undefined> }} Reading
  */
 
@@ -83,7 +83,7 @@ class Reader {
   }
 
   /**
-   * @param {Promise<(Entry | undefined)[] | typeof FAILED | typeof CORRUPT>} answer
+   * @param {Promise<(Entry | undefined)[] | import('./guard.js').NoAnswer>} answer
    * @param {string} key
    * @param {number} i
    * @returns {Promise<Answer>}
@@ -95,7 +95,7 @@ class Reader {
       // One that cannot be decoded spoils the answer for all.
       return guard.call('get', () => far.get(key), isUndefined);
     }
-    return all === FAILED ? FAILED : all[i];
+    return isAnswer(all) ? all[i] : all;
   }
 
   /**
@@ -122,7 +122,7 @@ class Reader {
       }
       return undefined;
     }
-    if (found === FAILED || found === undefined) {
+    if (!isAnswer(found) || found === undefined) {
       return undefined;
     }
     const entry = this.#parts.fresh(found);

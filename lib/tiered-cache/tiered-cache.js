@@ -5,16 +5,19 @@ const { Loader } = require('../cache/loader.js');
 const { error } = require('../errors.js');
 const validate = require('../validate.js');
 const { Breaker } = require('./breaker.js');
-const { CORRUPT, FAILED, Guard, always } = require('./guard.js');
+const { FAILED, Guard, always, isAnswer } = require('./guard.js');
 const { Kept } = require('./kept.js');
 const { Near } = require('./near.js');
 const { checkKey, checkValue, isStorable, loadOptions, settingsOf, ttlOf } = require('./options.js');
 const { Others } = require('./others.js');
 const { Reader } = require('./reader.js');
+const { Recent } = require('./recent.js');
 const { Writer } = require('./writer.js');
 
 /** A store may have to look at all of its keys for that. Milliseconds. */
 const CLEAR_TIMEOUT = 30_000;
+/** Keys that count as loaded a moment ago. */
+const MOST_RECENT = 1000;
 
 /**
  * @typedef {import('./envelope.js').Entry} Entry
@@ -37,6 +40,8 @@ function createTieredCacheClass(timers) {
     #breaker;
     #kept;
     #writer;
+    /** Keys that were loaded and written a moment ago. */
+    #loaded;
     #loadDefaults;
     /** @type {Loader<string, Loaded>} */
     #loader;
@@ -74,7 +79,8 @@ function createTieredCacheClass(timers) {
         this.#emit('failure', reason, operation),
       );
       this.#kept = new Kept(settings.maxKept);
-      this.#writer = new Writer((key, write) => this.#send(key, write));
+      this.#loaded = new Recent(Math.min(settings.maxKept, MOST_RECENT), timers.now);
+      this.#writer = new Writer((key, write) => this.#send(key, write), this.#loaded);
       this.#reader = new Reader({
         far: settings.far,
         guard: this.#guard,
@@ -87,7 +93,12 @@ function createTieredCacheClass(timers) {
       this.#others = new Others(settings, timers, {
         onFailure: (reason) => this.#emit('failure', reason, 'publish'),
         forget: (keys) => this.#forget(keys),
-        onSubscription: (...details) => this.#emit('subscription', ...details),
+        onSubscription: (isUp, reason) => {
+          if (!isUp) {
+            this.#doubt();
+          }
+          this.#emit('subscription', isUp, reason);
+        },
       });
     }
 
@@ -338,6 +349,7 @@ function createTieredCacheClass(timers) {
      */
     async #through(key, load, { ttl, negativeTtl, errorTtl }, context) {
       const own = {};
+      const hasHeardAll = this.#others.listen();
       this.#loads.set(key, own);
       try {
         const found = await this.#reader.read(key);
@@ -363,7 +375,8 @@ function createTieredCacheClass(timers) {
           return { value: loaded, expires: undefined, isFar: false, isNear: true };
         }
         const expires = expiresIn(time);
-        if (this.#loads.get(key) === own && this.#closing === undefined && !this.#kept.isWrong(key)) {
+        const isNewest = this.#loads.get(key) === own && hasHeardAll() && !this.#kept.isWrong(key);
+        if (isNewest && this.#closing === undefined) {
           // Nobody waits for it: who has loaded has what he wants.
           void this.#writer.write(key, { entry: this.#lasting(value, expires), announce: false });
         }
@@ -417,10 +430,10 @@ function createTieredCacheClass(timers) {
         entry === undefined
           ? await this.#guard.call('delete', () => this.#far.delete(key), isNot(true))
           : await this.#guard.call('set', async () => (await this.#far.set(key, entry)) !== false, always);
-      const isDone = answer !== FAILED && answer !== CORRUPT && (entry === undefined || answer);
-      if (!isDone) {
-        // What was loaded is not missed. What was set or removed is wrong there.
-        if (announce || entry === undefined) {
+      if (!isAnswer(answer) || (entry !== undefined && !answer)) {
+        // What was loaded and did not get there is not missed. But what took too long may get there yet, and others may have
+        // changed the key by then.
+        if (announce || entry === undefined || answer === FAILED) {
           this.#keep(key, true);
         }
         return undefined;
@@ -443,7 +456,7 @@ function createTieredCacheClass(timers) {
       const answer = await (keys === undefined
         ? this.#guard.call('clear', () => this.#far.clear(), always, CLEAR_TIMEOUT)
         : this.#guard.call('delete', () => this.#far.deleteMany(keys), always));
-      return answer !== FAILED && answer !== CORRUPT;
+      return isAnswer(answer);
     }
 
     // ------------------------------------------------------------------------------------------ when the store is away
@@ -455,6 +468,16 @@ function createTieredCacheClass(timers) {
     #keep(key, isWrong) {
       this.#kept.add(key, isWrong);
       this.#retryLater();
+    }
+
+    /** A message may be lost that was about what was loaded and written just before. */
+    #doubt() {
+      for (const key of this.#loaded.keys()) {
+        this.#kept.add(key, true);
+      }
+      if (this.#kept.size > 0) {
+        this.#retryLater();
+      }
     }
 
     #retryLater() {

@@ -16,12 +16,17 @@ class Writer {
   /** For each key the write under way, and the one that comes after it. @type {Map<string, { now: Step, next: Step | undefined }>} */
   #writes = new Map();
   #send;
+  #loaded;
   /** @type {(() => void)[]} */
   #whenIdle = [];
 
-  /** @param {(key: string, write: Write) => Promise<boolean | undefined>} send never rejects; undefined: it has failed */
-  constructor(send) {
+  /**
+   * @param {(key: string, write: Write) => Promise<boolean | undefined>} send never rejects; undefined: it has failed
+   * @param {import('./recent.js').Recent} loaded where keys go of which something was written that was merely loaded
+   */
+  constructor(send, loaded) {
     this.#send = send;
+    this.#loaded = loaded;
   }
 
   /** Keys with a write under way. */
@@ -59,20 +64,21 @@ class Writer {
   }
 
   /**
-   * Others have changed the key. What is being written of it is theirs to judge if it was set here, but what was loaded
-   * before may be older than their change: that is removed again.
+   * Others have changed the key. What was set here they will hear of in turn. But what was loaded may be older than their
+   * change, and have come to the far tier after it: it is removed again, also if it was written a moment ago, since their
+   * message takes its time.
    *
    * @param {string} key
    */
   overtaken(key) {
     const write = this.pending(key);
-    if (write?.entry !== undefined && !write.announce) {
+    if (write === undefined ? this.#loaded.has(key) : write.entry !== undefined && !write.announce) {
       void this.write(key, { entry: undefined, announce: false });
     }
   }
 
   overtakenAll() {
-    for (const key of this.#writes.keys()) {
+    for (const key of new Set([...this.#writes.keys(), ...this.#loaded.keys()])) {
       this.overtaken(key);
     }
   }
@@ -94,7 +100,11 @@ class Writer {
     for (;;) {
       const { now } = writes;
       // oxlint-disable-next-line no-await-in-loop -- one after another is the purpose
-      now.resolve(await this.#send(key, now));
+      const answer = await this.#send(key, now);
+      if (answer === true && now.entry !== undefined && !now.announce) {
+        this.#loaded.add(key);
+      }
+      now.resolve(answer);
       if (writes.next === undefined) {
         break;
       }
