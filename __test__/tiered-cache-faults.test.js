@@ -508,6 +508,19 @@ describe('what is kept', () => {
     assert.equal(kept.size, 0);
   });
 
+  it('is cleared once, if only telling others has failed', async () => {
+    const kept = new Kept(2);
+    kept.add(undefined, true);
+    const { calls, remove, tell } = recorder((call) => call !== 2);
+    await kept.send(remove, tell);
+    assert.equal(kept.isWrong('a'), false);
+    await kept.send(remove, tell);
+    assert.deepEqual(
+      calls.map(([name]) => name),
+      ['remove', 'tell', 'tell'],
+    );
+  });
+
   it('stays wrong if it was wrong before it was not told, and so does everything', () => {
     const kept = new Kept(2);
     kept.add('a', true);

@@ -17,8 +17,6 @@ class Others {
   #announcer = undefined;
   /** @type {Subscription | undefined} */
   #subscription = undefined;
-  /** Counts up each time that messages begin to arrive, or stop to. */
-  #epoch = 0;
   /**
    * Not that of the far tier: where messages have another way, or are forbidden, values are still there to be read.
    *
@@ -58,15 +56,11 @@ class Others {
       },
       onUp: () => {
         // What was changed before was not heard.
-        this.#epoch++;
         this.#counts.resets++;
         forget(undefined);
         onSubscription(true);
       },
-      onDown: (reason) => {
-        this.#epoch++;
-        onSubscription(false, reason);
-      },
+      onDown: (reason) => onSubscription(false, reason),
     });
   }
 
@@ -78,10 +72,9 @@ class Others {
     return this.#announcer === undefined || this.#announcer.announce(keys);
   }
 
-  /** @returns {() => boolean} whether all that they said since now was heard */
-  listen() {
-    const epoch = this.#epoch;
-    return () => this.#subscription === undefined || (this.#subscription.isUp && this.#epoch === epoch);
+  /** Whether what they say arrives. */
+  get areHeard() {
+    return this.#subscription === undefined || this.#subscription.isUp;
   }
 
   /** @returns {Promise<void>} */

@@ -95,7 +95,7 @@ class Reader {
       // One that cannot be decoded spoils the answer for all.
       return guard.call('get', () => far.get(key), isUndefined);
     }
-    return isAnswer(all) ? all[i] : all;
+    return isAnswer(all) ? all[i] : undefined;
   }
 
   /**

@@ -349,7 +349,6 @@ function createTieredCacheClass(timers) {
      */
     async #through(key, load, { ttl, negativeTtl, errorTtl }, context) {
       const own = {};
-      const hasHeardAll = this.#others.listen();
       this.#loads.set(key, own);
       try {
         const found = await this.#reader.read(key);
@@ -375,8 +374,9 @@ function createTieredCacheClass(timers) {
           return { value: loaded, expires: undefined, isFar: false, isNear: true };
         }
         const expires = expiresIn(time);
-        const isNewest = this.#loads.get(key) === own && hasHeardAll() && !this.#kept.isWrong(key);
-        if (isNewest && this.#closing === undefined) {
+        // Not while others are not heard, who may have changed it. When they are again, loads under way are taken out.
+        const isNewest = this.#loads.get(key) === own && this.#others.areHeard;
+        if (isNewest && !this.#kept.isWrong(key) && this.#closing === undefined) {
           // Nobody waits for it: who has loaded has what he wants.
           void this.#writer.write(key, { entry: this.#lasting(value, expires), announce: false });
         }
