@@ -1,7 +1,5 @@
 'use strict';
 
-const { COUNTERS } = require('../cache/counters.js');
-
 /** What a near tier throws for a value that it has no room for: it does without, the far tier may have it. */
 const NO_ROOM = new Set(['ERR_HEAPWISE_SHARED_CACHE_TOO_LARGE', 'ERR_HEAPWISE_SHARED_CACHE_MEMORY']);
 
@@ -96,8 +94,8 @@ class Near {
     }
   }
 
-  // What follows is for the Loader. It counts loads that the far tier answers too, which is not what users ask for.
-  counters = new Float64Array(COUNTERS);
+  // What follows is for the Loader. Its counts have no room: they have in them the loads that the far tier answers.
+  counters = new Float64Array(0);
 
   /** @param {string} key @param {Loaded} loaded */
   put(key, { value, expires, isNear }) {
