@@ -173,6 +173,41 @@ describe('a far tier that is away', () => {
     assert.equal(cache.stats().far.timeouts >= 5, true);
   });
 
+  it('that may take for ever is waited for', async (t) => {
+    const { cache, store, timers } = rig(t, { timeout: Infinity });
+    store.put('key', 1);
+    store.hang();
+    const asked = cache.get('key');
+    await settled();
+    timers.advance(2 ** 30);
+    store.work();
+    assert.equal(await asked, 1);
+    assert.equal(cache.stats().far.timeouts, 0);
+  });
+
+  it('that is never to be tried again is not, and no timer goes wild', async (t) => {
+    const { cache, store, timers } = rig(t, { breaker: { cooldown: Infinity } });
+    await open(cache, store);
+    await cache.delete('key');
+    store.work();
+    timers.advance(2 ** 40);
+    assert.equal(await cache.getOrLoad('key', () => 5), 5);
+    assert.equal(cache.stats().far.state, 'open');
+    assert.equal(timers.planned, 0);
+  });
+
+  it('that is tried ever more seldom is so for as long as a timer can wait', async (t) => {
+    const { cache, store, timers } = rig(t, { breaker: { cooldown: 2 ** 31 - 1, maxCooldown: Infinity } });
+    await open(cache, store);
+    await cache.delete('key');
+    for (let i = 0; i < 3; i++) {
+      timers.advance(2 ** 31 - 1);
+      await settled();
+    }
+    assert.equal(timers.planned, 1);
+    assert.equal(cache.stats().far.kept, 1);
+  });
+
   it('with more calls under way than there may be is passed over, and not called away', async (t) => {
     const { cache, store } = rig(t, { maxInFlight: 2 });
     store.put('c', 'far');

@@ -123,12 +123,12 @@ class Guard {
   #within(promise, timeout) {
     this.#unsettled++;
     return new Promise((resolve, reject) => {
-      const timer = this.#timers.setTimeout(() => {
+      const tooLong = () => {
         this.counts.timeouts++;
-        reject(
-          Object.assign(new Error(`The far tier did not answer within ${timeout} ms`), { code: 'ETIMEDOUT' }),
-        );
-      }, timeout);
+        const message = `The far tier did not answer within ${timeout} ms`;
+        reject(Object.assign(new Error(message), { code: 'ETIMEDOUT' }));
+      };
+      const timer = timeout === Infinity ? undefined : this.#timers.setTimeout(tooLong, timeout);
       promise.then(resolve, reject).finally(() => {
         this.#timers.clearTimeout(timer);
         if (--this.#unsettled === 0) {

@@ -3,6 +3,7 @@
 const { EventEmitter } = require('node:events');
 const { Loader } = require('../cache/loader.js');
 const { error } = require('../errors.js');
+const { LONGEST_TIMER } = require('../timers.js');
 const validate = require('../validate.js');
 const { Breaker } = require('./breaker.js');
 const { FAILED, Guard, always, isAnswer } = require('./guard.js');
@@ -486,13 +487,14 @@ function createTieredCacheClass(timers) {
       }
       const { cooldown } = this.#settings.breaker;
       const wait = this.#breaker.state === 'open' ? this.#breaker.until - timers.now() : cooldown;
-      this.#retry = timers.setTimeout(
-        () => {
-          this.#retry = undefined;
-          void this.#sendKept();
-        },
-        Math.max(1, Math.ceil(wait)),
-      );
+      if (wait === Infinity) {
+        return;
+      }
+      const retry = () => {
+        this.#retry = undefined;
+        void this.#sendKept();
+      };
+      this.#retry = timers.setTimeout(retry, Math.min(Math.max(1, Math.ceil(wait)), LONGEST_TIMER));
     }
 
     async #sendKept() {
