@@ -89,6 +89,10 @@ export type HeapwiseErrorCode =
   /** The size of a value is not a finite number >= 0, or is not known. `TypeError` */
   | 'ERR_HEAPWISE_CACHE_SIZE'
   /** `RangeError` */
+  | 'ERR_HEAPWISE_LRU_CACHE_INVALID'
+  | 'ERR_HEAPWISE_LRU_CACHE_NO_MEMO'
+  | 'ERR_HEAPWISE_LRU_CACHE_NO_VALUE'
+  | 'ERR_HEAPWISE_LRU_CACHE_FETCH_ABORTED'
   | 'ERR_HEAPWISE_SHARED_CACHE_SETTINGS'
   /** `Error` */
   | 'ERR_HEAPWISE_SHARED_CACHE_MEMORY'

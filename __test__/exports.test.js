@@ -248,6 +248,24 @@ test('heapwise/keyv exports one class, and keyv.d.ts declares its members', asyn
   assert.equal((await import('heapwise/keyv')).KeyvSharedCache, KeyvSharedCache);
 });
 
+test('the exports of heapwise/lru-cache are these, and lru-cache.d.ts declares what there is', () => {
+  const { LRUCache, ...rest } = require('heapwise/lru-cache');
+  assert.deepEqual(rest, {});
+  const text = readFileSync(join(__dirname, '..', 'lru-cache.d.ts'), 'utf8');
+  const [, body] = /^export declare class LRUCache\b.*?\{\n(.*?)^\}/ms.exec(text);
+  const declared = [...body.matchAll(/^ {2}(readonly )?(\[?[\w.]+\]?)\??[(<:]/gm)].map(([, , name]) => name);
+  const own = new Set(declared.filter((name) => name !== 'constructor'));
+  const there = Reflect.ownKeys(LRUCache.prototype).map((key) =>
+    key === Symbol.toStringTag ? '[Symbol.toStringTag]' : (SYMBOLS.get(key) ?? String(key)),
+  );
+  const found = [...there.filter((name) => name !== 'constructor'), ...Object.keys(new LRUCache({ max: 1 }))];
+  assert.deepEqual([...own].toSorted(), found.toSorted());
+  const unknown = [...text.matchAll(/ERR_HEAPWISE_LRU_CACHE_\w*\w(?=`)/g)].filter(
+    ([code]) => !codes.includes(code) && !code.endsWith('_'),
+  );
+  assert.deepEqual(unknown, []);
+});
+
 describe('the public members are these', () => {
   for (const [name, members] of Object.entries(MEMBERS)) {
     test(name, () => {

@@ -148,9 +148,11 @@ describe('the installed package', () => {
       'index.d.ts',
       'express.d.ts',
       'keyv.d.ts',
+      'lru-cache.d.ts',
       'lib/index.js',
       'lib/express.js',
       'lib/keyv.js',
+      'lib/lru-cache.js',
       'lib/binding.js',
       'lib/platform.js',
     ]) {
@@ -228,6 +230,13 @@ describe('the installed package', () => {
       const store = new KeyvSharedCache({ maxBytes: 1 << 20 });
       store.set('key', 'value').then(() => store.get('key')).then((value) => console.log(JSON.stringify(value)));`;
     assert.equal(evaluate(script, app), 'value');
+  });
+
+  test('has the subpath heapwise/lru-cache, which needs no addon', () => {
+    const script = `
+      const { LRUCache } = require('heapwise/lru-cache');
+      console.log(JSON.stringify([...new LRUCache({ max: 1 }).set('a', 1).set('b', 2)]));`;
+    assert.deepEqual(evaluate(script, install('app-lru-cache', [main.path])), [['b', 2]]);
   });
 
   test('without its platform package says so, with a code and the platform', () => {

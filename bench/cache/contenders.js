@@ -140,6 +140,14 @@ const CACHES = [
     },
   },
   {
+    name: 'heapwise/lru-cache',
+    ttl: true,
+    async open(max, ttl) {
+      const { LRUCache } = require('heapwise/lru-cache');
+      return new LRUCache({ max, ttl });
+    },
+  },
+  {
     name: 'heapwise Cache',
     ours: true,
     ttl: true,

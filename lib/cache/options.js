@@ -128,4 +128,4 @@ function isTagList(tags) {
   return tags === undefined || (Array.isArray(tags) && tags.every((tag) => typeof tag === 'string'));
 }
 
-module.exports = { cacheOptions, isTagList, loadOptions, setOptions, tagList };
+module.exports = { MAX_ENTRIES, cacheOptions, isTagList, loadOptions, setOptions, tagList };
