@@ -22,7 +22,7 @@ const FLAGS = [
 
 /** What a status says, without what differs: the cache, and the code that our errors have. */
 function plain({ cache, fetchError, ...rest }) {
-  return [rest, cache?.constructor.name, fetchError?.message];
+  return [rest, cache !== undefined, fetchError?.message];
 }
 
 /** One of the two caches, its fetches, and how they have ended. */

@@ -126,6 +126,16 @@ describe('a fetch of LRUCache', () => {
     assert.equal(cache.get('b'), 'of b');
   });
 
+  it('that goes on after an abort brings nothing in the place of what was set meanwhile', async () => {
+    const { cache, fetches } = rig({ allowStaleOnFetchAbort: true, ignoreFetchAbort: true });
+    const fetched = cache.fetch('a');
+    cache.set('a', 'set');
+    assert.equal(await fetched, undefined);
+    fetches[0].resolve('fetched');
+    await nextTurn();
+    assert.equal(cache.get('a'), 'set');
+  });
+
   it('tells dispose of the stale value that goes with it', async () => {
     const { cache, fetches, gone, setStale } = rig();
     for (const key of ['failed', 'deleted', 'cleared']) {

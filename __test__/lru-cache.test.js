@@ -227,9 +227,30 @@ describe('a walk through an LRUCache', () => {
       );
     });
 
+    it(`ends when its last one is deleted, and others are added (${method})`, () => {
+      const cache = filled(5, { max: 100 });
+      let added = 100;
+      const seen = [];
+      for (const key of cache[method]()) {
+        seen.push(key);
+        if (seen.length === 2) {
+          cache.delete(order[4]);
+        }
+        if (seen.length >= 2) {
+          cache.set(added++, 1);
+        }
+        assert.ok(seen.length <= 5, 'it ends');
+      }
+      assert.deepEqual(seen, order.slice(0, 4));
+    });
+
     it(`ends with clear, and when all were evicted (${method})`, () => {
       for (const empty of [
         (cache) => cache.clear(),
+        (cache) => {
+          cache.clear();
+          order.forEach((key) => cache.set(key, 'again'));
+        },
         (cache) => [10, 11, 12, 13, 14].forEach((key) => cache.set(key, key)),
       ]) {
         const cache = filled(5);
