@@ -17,6 +17,15 @@ function traced() {
   );
 }
 
+/**
+ * @param {Promise<unknown>} promise of a fetch
+ * @param {any} status
+ */
+function trace(promise, status) {
+  status.trace = true;
+  tracing.tracePromise(() => promise, status).catch(() => {});
+}
+
 /** @param {any} status */
 function publish(status) {
   if (metrics.hasSubscribers) {
@@ -35,4 +44,4 @@ function publishDelete(cache, key, reason) {
   }
 }
 
-module.exports = { metrics, publish, publishDelete, traced, tracing };
+module.exports = { metrics, publish, publishDelete, trace, traced };

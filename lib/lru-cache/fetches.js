@@ -1,9 +1,11 @@
 'use strict';
 
 const { Fetch } = require('./fetch.js');
+const { fetchOptions } = require('./options.js');
 
 /**
  * @typedef {object} Target the cache, as fetches use it
+ * @property {any} cache itself, for the defaults
  * @property {import('./store.js').Store} store its entries
  * @property {(key: any, value: any, options: any, own: Fetch<any> | undefined) => void} put a set, by a fetch or of one
  * @property {(key: any) => void} remove for a fetch that brought nothing
@@ -28,13 +30,56 @@ class Fetches {
   }
 
   /**
+   * The value of a key: from the cache, or from the fetch that is under way or begins now.
+   *
+   * @param {any} key
+   * @param {any} given the options of the call
+   * @param {any} status
+   * @returns {any} a value, or the promise of one
+   */
+  get(key, given, status) {
+    const { cache, store } = this.#target;
+    const { allowStale = cache.allowStale, forceRefresh = false, context } = given;
+    const slot = store.find(key);
+    const value = slot === 0 ? undefined : store.valueOf(slot);
+    const underWay = value instanceof Fetch;
+    const over = slot !== 0 && !underWay && store.isOver(slot);
+    if (slot !== 0 && !underWay && !over && !forceRefresh) {
+      return this.#hit(slot, given, status);
+    }
+    if (status !== undefined) {
+      status.fetch = underWay ? 'inflight' : slot === 0 ? 'miss' : over ? 'stale' : 'refresh';
+    }
+    const fetch = underWay ? value : this.#begin(key, slot, fetchOptions(cache, given, status), context);
+    return answer(fetch, allowStale, underWay || over, status);
+  }
+
+  /**
+   * @param {number} slot
+   * @param {any} given
+   * @param {any} status
+   */
+  #hit(slot, given, status) {
+    const { cache, store } = this.#target;
+    store.touch(slot);
+    if (given.updateAgeOnGet ?? cache.updateAgeOnGet) {
+      store.renew(slot);
+    }
+    if (status !== undefined) {
+      status.fetch = 'hit';
+      store.ages?.tell(status, slot);
+    }
+    return store.valueOf(slot);
+  }
+
+  /**
    * @param {any} key that is not being fetched
    * @param {number} slot of the value to replace; 0: there is none
    * @param {any} options with the defaults of the cache
    * @param {any} context
    * @returns {Fetch<any>}
    */
-  begin(key, slot, options, context) {
+  #begin(key, slot, options, context) {
     const { put, size, store } = this.#target;
     const stale = slot === 0 ? undefined : store.valueOf(slot);
     const fetch = new Fetch(stale, slot === 0 ? size() : 0);
@@ -225,6 +270,26 @@ class Fetches {
       throw reason;
     }
   }
+}
+
+/**
+ * What somebody gets who asks for what is being fetched.
+ *
+ * @param {Fetch<any>} fetch
+ * @param {boolean} allowStale
+ * @param {boolean} over whether the stale value is called so
+ * @param {any} status
+ */
+function answer(fetch, allowStale, over, status) {
+  const stale = allowStale && fetch.stale !== undefined;
+  if (stale && over && status !== undefined) {
+    status.returnedStale = true;
+  }
+  if (stale) {
+    return fetch.stale;
+  }
+  fetch.awaited = true;
+  return fetch.promise;
 }
 
 /**

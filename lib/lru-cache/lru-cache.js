@@ -1,12 +1,12 @@
 'use strict';
 
 const { error } = require('../errors.js');
-const { metrics, publish, publishDelete, traced, tracing } = require('./channels.js');
+const { metrics, publish, publishDelete, trace, traced } = require('./channels.js');
 const { dumpOf, infoOf, restored } = require('./dump.js');
 const { Fetch } = require('./fetch.js');
 const { Fetches } = require('./fetches.js');
 const { entriesOf, keysOf, settledEntriesOf, valuesOf } = require('./iteration.js');
-const { checkFetchSize, checkedOptions, fetchOptions, invalid, sizeOf } = require('./options.js');
+const { checkFetchSize, checkedOptions, invalid, sizeOf } = require('./options.js');
 const { Store } = require('./store.js');
 const { warnUnbounded } = require('./warning.js');
 
@@ -95,6 +95,7 @@ class LRUCache {
   /** The cache as fetches use it. @returns {import('./fetches.js').Target} */
   #target() {
     return {
+      cache: this,
       store: this.#store,
       put: (key, value, options, own) => this.#setWith(key, value, options, own),
       remove: (key) => void this.#delete(key, 'fetch'),
@@ -204,7 +205,7 @@ class LRUCache {
       ages?.tell(status, slot);
     }
     if (ages !== undefined && ages.isOver(slot)) {
-      return this.#getStale(key, slot, fetch, allowStale, keepStale, status);
+      return this.#getStale(slot, fetch, allowStale, keepStale, status);
     }
     if (status !== undefined) {
       status.get = fetch === undefined ? 'hit' : 'fetching';
@@ -217,7 +218,6 @@ class LRUCache {
   }
 
   /**
-   * @param {K} key
    * @param {number} slot
    * @param {Fetch<V> | undefined} fetch
    * @param {boolean} allowStale
@@ -225,11 +225,13 @@ class LRUCache {
    * @param {any} status
    * @returns {V | undefined}
    */
-  #getStale(key, slot, fetch, allowStale, keepStale, status) {
-    const value = this.#store.settledValueOf(slot);
+  #getStale(slot, fetch, allowStale, keepStale, status) {
+    const store = this.#store;
+    const value = store.settledValueOf(slot);
     // The one that is being replaced is still needed.
     if (fetch === undefined && !keepStale) {
-      this.#delete(key, 'expire');
+      store.expire(slot);
+      store.tell();
     }
     if (status !== undefined) {
       status.get = fetch === undefined ? 'stale' : 'stale-fetching';
@@ -354,6 +356,8 @@ class LRUCache {
   }
 
   /**
+   * All one by one, because an object would be made for each set.
+   *
    * @param {K} key
    * @param {V | Fetch<V> | undefined} value
    * @param {number} ttl
@@ -620,78 +624,33 @@ class LRUCache {
     }
     const promise = run(status);
     if (isTraced) {
-      status.trace = true;
-      tracing.tracePromise(() => promise, status).catch(() => {});
+      trace(promise, status);
     }
     return promise;
   }
 
   /**
    * @param {K} key
-   * @param {any} given
+   * @param {any} options
    * @param {any} status
    * @returns {Promise<V | undefined>}
    */
-  async #fetch(key, given, status) {
-    const { allowStale = this.allowStale, forceRefresh = false, context } = given;
+  async #fetch(key, options, status) {
     if (status !== undefined) {
       status.op = 'fetch';
       status.key = key;
-      if (forceRefresh) {
+      status.cache = this;
+      if (options.forceRefresh) {
         status.forceRefresh = true;
       }
-      status.cache = this;
     }
-    if (this.#fetches === undefined) {
-      if (status !== undefined) {
-        status.fetch = 'get';
-      }
-      return this.#getWith(key, given, status);
-    }
-    const store = this.#store;
-    const slot = store.find(key);
-    const value = slot === 0 ? undefined : store.valueOf(slot);
-    if (value instanceof Fetch) {
-      const stale = allowStale && value.stale !== undefined;
-      if (status !== undefined) {
-        status.fetch = 'inflight';
-        if (stale) {
-          status.returnedStale = true;
-        }
-      }
-      return stale ? value.stale : joined(value);
-    }
-    const over = slot !== 0 && store.isOver(slot);
-    if (slot !== 0 && !over && !forceRefresh) {
-      return this.#fetchHit(slot, given, status);
+    if (this.#fetches !== undefined) {
+      return this.#fetches.get(key, options, status);
     }
     if (status !== undefined) {
-      status.fetch = slot === 0 ? 'miss' : over ? 'stale' : 'refresh';
+      status.fetch = 'get';
     }
-    const fetch = this.#fetches.begin(key, slot, fetchOptions(this, given, status), context);
-    const served = allowStale && fetch.stale !== undefined;
-    if (status !== undefined && served && over) {
-      status.returnedStale = true;
-    }
-    return served ? fetch.stale : joined(fetch);
-  }
-
-  /**
-   * @param {number} slot
-   * @param {any} given
-   * @param {any} status
-   */
-  #fetchHit(slot, { updateAgeOnGet = this.updateAgeOnGet }, status) {
-    const store = this.#store;
-    store.touch(slot);
-    if (updateAgeOnGet) {
-      store.renew(slot);
-    }
-    if (status !== undefined) {
-      status.fetch = 'hit';
-      store.ages?.tell(status, slot);
-    }
-    return store.valueOf(slot);
+    return this.#getWith(key, options, status);
   }
 
   /**
@@ -744,12 +703,6 @@ class LRUCache {
     }
     return status;
   }
-}
-
-/** @template V @param {Fetch<V>} fetch */
-function joined(fetch) {
-  fetch.awaited = true;
-  return fetch.promise;
 }
 
 module.exports = { LRUCache };
