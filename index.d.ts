@@ -104,6 +104,22 @@ export type HeapwiseErrorCode =
   | 'ERR_HEAPWISE_SHARED_CACHE_CODEC'
   /** A load of another thread has failed, for which this one has waited. `Error` */
   | 'ERR_HEAPWISE_SHARED_CACHE_LOAD'
+  /** A cache of that name is open, so that none can be loaded. `Error` */
+  | 'ERR_HEAPWISE_SHARED_CACHE_OPEN'
+  /** Another save to the same file, or of the same cache, is running. `Error` */
+  | 'ERR_HEAPWISE_SHARED_CACHE_SAVE_BUSY'
+  /** The cache changed faster than it was saved: `maxExtraBytes` were not enough. `Error` */
+  | 'ERR_HEAPWISE_SHARED_CACHE_SAVE_OVERRUN'
+  /** The system refused something that concerns the file of a cache; `cause` has its code. `Error` */
+  | 'ERR_HEAPWISE_SHARED_CACHE_FILE'
+  /** There is no file of that name. `Error` */
+  | 'ERR_HEAPWISE_SHARED_CACHE_FILE_MISSING'
+  /** The file is damaged, not whole, or no cache; the message says what is wrong, and where. `Error` */
+  | 'ERR_HEAPWISE_SHARED_CACHE_FILE_INVALID'
+  /** The file is from a newer version of heapwise, or from a machine with another byte order. `Error` */
+  | 'ERR_HEAPWISE_SHARED_CACHE_FILE_VERSION'
+  /** The values in the file were made by another codec. `Error` */
+  | 'ERR_HEAPWISE_SHARED_CACHE_FILE_CODEC'
   /** The monitor is closed. `Error` */
   | 'ERR_HEAPWISE_MONITOR_CLOSED'
   /** The event-loop monitor does not run, and nothing was measured in the stretch that was asked for. `Error` */
@@ -1567,6 +1583,59 @@ export interface SharedCacheScan<K = string | Buffer> {
   keys: K[];
 }
 
+/** Options of {@link SharedCache.save}. */
+export interface SharedCacheSaveOptions {
+  /**
+   * Bytes that may be kept of what others change while the cache is saved, beside `maxBytes`: an entry that is removed or
+   * set again before it was written is copied first. Of values above 256 KiB it is memory of the cache, which cannot be used
+   * until they are written. Beyond this the save fails, and the cache goes on. An integer >= 0.
+   *
+   * @default an eighth of `maxBytes`, at least 16 MiB
+   */
+  maxExtraBytes?: number | undefined;
+}
+
+/** What {@link SharedCache.save} has done. */
+export interface SharedCacheSaveInfo {
+  /** Entries in the file. Count. */
+  entries: number;
+  /** Bytes of the file. */
+  bytes: number;
+  /** Milliseconds from the start of the thread until the file was in its place. */
+  duration: number;
+  /** The moment whose entries these are. Milliseconds since 1970, as of `Date.now()`. */
+  savedAt: number;
+  /** Most bytes that were kept of what others changed meanwhile: see `maxExtraBytes`. */
+  extraBytes: number;
+}
+
+/** Options of {@link SharedCache.open}: those of the constructor, and one more. */
+export interface SharedCacheOpenOptions<T = any> extends SharedCacheOptions<T> {
+  /**
+   * What to do if there is no file, as before the first save. `error`: reject with
+   * `ERR_HEAPWISE_SHARED_CACHE_FILE_MISSING`. `empty`: open an empty cache, whose `restored.savedAt` is `undefined`.
+   *
+   * @default 'error'
+   */
+  ifMissing?: 'error' | 'empty' | undefined;
+}
+
+/** What {@link SharedCache.open} has found in the file. */
+export interface SharedCacheRestoreInfo {
+  /** Entries that came into the cache. Count. */
+  entries: number;
+  /** Entries in the file whose time was over. Count. */
+  expired: number;
+  /** Entries for which this cache is too small: those that its policy gives up first, and values over half of `maxBytes`. Count. */
+  leftOut: number;
+  /** Bytes of the file. */
+  bytes: number;
+  /** Milliseconds that loading took on its thread. */
+  duration: number;
+  /** The moment at which it was saved, in milliseconds since 1970; `undefined` if there was no file. */
+  savedAt: number | undefined;
+}
+
 /** The figures of a {@link SharedCache}, of all threads. Counts are since the cache was made; `clear` does not reset them. */
 export interface SharedCacheStats {
   /** Entries now, those included that have expired or were invalidated but were not yet removed. Count. */
@@ -1635,8 +1704,32 @@ export class SharedCache<T = any> {
    */
   constructor(options: SharedCacheOptions<T>);
 
+  /**
+   * Opens a cache with the entries of a file that `save` has written: a warm restart. A thread reads it; the cache is seen
+   * under its name when it is whole, and not at all if the file is refused.
+   *
+   * Options need not be those of the saved cache, but for its codec. Times to live have gone on meanwhile: what is over
+   * is left out, and nothing lives longer than `maxTtl` from now on. The order of eviction is kept, to about 1/256 where
+   * the number of shards differs or is above 1. A file that holds more than fits leaves out what the policy gives up first.
+   * Counts begin at 0, but for `evictions`.
+   *
+   * The promise keeps the process alive, as those of `node:fs/promises` do. One thread opens the file; others use the
+   * constructor, with the name, when it is open.
+   *
+   * @param path a path or a `file:` URL
+   * @throws as the constructor does; rejects the promise
+   * @throws {Error} `ERR_HEAPWISE_SHARED_CACHE_OPEN` when a cache of the name is open, which stays as it is;
+   *   `ERR_HEAPWISE_SHARED_CACHE_FILE_MISSING`, `ERR_HEAPWISE_SHARED_CACHE_FILE_INVALID`,
+   *   `ERR_HEAPWISE_SHARED_CACHE_FILE_VERSION`, `ERR_HEAPWISE_SHARED_CACHE_FILE_CODEC`;
+   *   `ERR_HEAPWISE_SHARED_CACHE_FILE`, with the system's error as `cause`
+   */
+  static open<T = any>(path: string | URL, options: SharedCacheOpenOptions<T>): Promise<SharedCache<T>>;
+
   /** The name it was opened by, if any. */
   readonly name: string | undefined;
+
+  /** What was found in the file, if this object came from `SharedCache.open`. */
+  readonly restored: SharedCacheRestoreInfo | undefined;
 
   /** Entries now, those included that have expired but were not yet removed. Count. */
   readonly size: number;
@@ -1787,6 +1880,28 @@ export class SharedCache<T = any> {
 
   /** The figures at this moment. Reading them changes nothing. @throws {Error} `ERR_HEAPWISE_CACHE_CLOSED` */
   stats(): SharedCacheStats;
+
+  /**
+   * Writes all entries to a file, as they are at one moment soon after the call, for `SharedCache.open`. A thread writes it, while all
+   * threads go on using the cache. What is not in the file is what expires before that moment.
+   *
+   * The old file is replaced when the new one is whole and written through, and never touched before: whatever fails, and
+   * if the process is killed, it stays as it was. Until then the new one is beside it, with `.heapwise-save` added to its
+   * name; if a dead process has left one there, the next save removes it. Only the owner may read and write the file. Where
+   * the path is a link, the file that it points to is replaced.
+   *
+   * A `close` does not end a save, nor does `clear` change what it writes. The end of the thread that has called it, or
+   * `process.exit`, ends it without a file. The promise keeps the process alive, as those of `node:fs/promises` do.
+   *
+   * @param path a path or a `file:` URL
+   * @throws all of this rejects the promise
+   * @throws {TypeError} `ERR_HEAPWISE_INVALID_ARG_TYPE`, `ERR_HEAPWISE_UNKNOWN_OPTION`
+   * @throws {RangeError} `ERR_HEAPWISE_INVALID_ARG_VALUE`
+   * @throws {Error} `ERR_HEAPWISE_SHARED_CACHE_SAVE_BUSY` when another save to this path runs, also of another process, or
+   *   another save of this cache; `ERR_HEAPWISE_SHARED_CACHE_SAVE_OVERRUN`; `ERR_HEAPWISE_SHARED_CACHE_FILE`, with the
+   *   system's error as `cause`; `ERR_HEAPWISE_CACHE_CLOSED`, `ERR_HEAPWISE_UNSUPPORTED`
+   */
+  save(path: string | URL, options?: SharedCacheSaveOptions): Promise<SharedCacheSaveInfo>;
 
   /**
    * Closes it for this thread. The last who closes a cache ends it; its memory comes free soon after, on a thread.

@@ -123,11 +123,13 @@ const MEMBERS = {
     'get size',
     'getBuffer',
     'getInto',
+    'get restored',
     'getOrLoad',
     'has',
     'invalidateTag',
     'keys',
     'peek',
+    'save',
     'scan',
     'set',
     'stats',
@@ -287,7 +289,7 @@ describe('index.d.ts declares each public member and no other', () => {
 
 test('static members are these and no others', () => {
   const ofFunctions = new Set(['length', 'name', 'prototype']);
-  const members = { Histogram: ['decode'], EventLoopMonitor: ['blocks'] };
+  const members = { Histogram: ['decode'], EventLoopMonitor: ['blocks'], SharedCache: ['open'] };
   for (const name of EXPORTS.filter((each) => each !== 'createMonitor')) {
     const own = Object.getOwnPropertyNames(heapwise[name]).filter((key) => !ofFunctions.has(key));
     assert.deepEqual(own, members[name] ?? [], name);

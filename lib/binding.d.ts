@@ -158,6 +158,9 @@ export declare class SlabAccount {
   othersStarve(): boolean
 }
 
+/** Opens a cache that was loaded, under a name or under none. As `openSharedCache` otherwise. */
+export declare function adoptSharedCache(name: string | undefined | null, cache: object, window: Uint8Array): Record<string, Function>
+
 /** What V8 says about its heap when asked through the bridge, in bytes. */
 export interface BridgeHeap {
   /** Bytes in use by objects. */
@@ -269,6 +272,9 @@ export interface LeakDimension {
   varianceFactor: number
 }
 
+/** Loads a cache from a file. `callback` gets an outcome with the cache, for [`adopt_shared_cache`]. */
+export declare function loadSharedCache(path: string, mayBeMissing: boolean, settings: SharedCacheSettings, callback: (outcome: SharedCacheOutcome) => void): void
+
 /** One of them; `null` if it is not among them any more. */
 export declare function loopBlock(id: number): LoopBlock | null
 
@@ -351,6 +357,20 @@ export declare function serveStacks(capture: (arg0: number) => void): void
 
 /** The least and the most that `maxBytes` of a `SharedCache` can be. */
 export declare function sharedCacheBytes(): Array<number>
+
+/** How work with a file has ended. */
+export interface SharedCacheOutcome {
+  /** Of the error, if it has failed. */
+  code?: string
+  /** What the error says. */
+  message?: string
+  /** The system's number of the error, if it is one of the system. */
+  errno?: number
+  /** If it has not failed: numbers, in an order that depends on the work. */
+  figures: Array<number>
+  /** A cache that was loaded. */
+  cache?: object
+}
 
 /** How a cache is to be set up; checked by JavaScript. Milliseconds and bytes; 0 is no limit. */
 export interface SharedCacheSettings {

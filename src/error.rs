@@ -21,6 +21,22 @@ pub enum ErrorCode {
     SharedCacheSettings,
     /// The system has no memory for a shared cache.
     SharedCacheMemory,
+    /// A cache of that name is open, so that none can be loaded.
+    SharedCacheOpen,
+    /// Another save to the same file, or of the same cache, runs.
+    SharedCacheSaveBusy,
+    /// A cache changed faster than it was saved.
+    SharedCacheSaveOverrun,
+    /// The system refused something that concerns the file of a cache.
+    SharedCacheFile,
+    /// There is no file of a cache.
+    SharedCacheFileMissing,
+    /// A file is damaged, or no cache.
+    SharedCacheFileInvalid,
+    /// A file is from a newer version, or another kind of machine.
+    SharedCacheFileVersion,
+    /// The values of a file need another codec.
+    SharedCacheFileCodec,
     /// A file for reports that cannot be opened.
     ReportFile,
     /// A facility of the runtime that the probe needs is not there.
@@ -37,6 +53,14 @@ impl AsRef<str> for ErrorCode {
             Self::BufferPoolExhausted => "ERR_HEAPWISE_BUFFER_POOL_EXHAUSTED",
             Self::SharedCacheSettings => "ERR_HEAPWISE_SHARED_CACHE_SETTINGS",
             Self::SharedCacheMemory => "ERR_HEAPWISE_SHARED_CACHE_MEMORY",
+            Self::SharedCacheOpen => "ERR_HEAPWISE_SHARED_CACHE_OPEN",
+            Self::SharedCacheSaveBusy => "ERR_HEAPWISE_SHARED_CACHE_SAVE_BUSY",
+            Self::SharedCacheSaveOverrun => "ERR_HEAPWISE_SHARED_CACHE_SAVE_OVERRUN",
+            Self::SharedCacheFile => "ERR_HEAPWISE_SHARED_CACHE_FILE",
+            Self::SharedCacheFileMissing => "ERR_HEAPWISE_SHARED_CACHE_FILE_MISSING",
+            Self::SharedCacheFileInvalid => "ERR_HEAPWISE_SHARED_CACHE_FILE_INVALID",
+            Self::SharedCacheFileVersion => "ERR_HEAPWISE_SHARED_CACHE_FILE_VERSION",
+            Self::SharedCacheFileCodec => "ERR_HEAPWISE_SHARED_CACHE_FILE_CODEC",
             Self::ReportFile => "ERR_HEAPWISE_REPORT_FILE",
             Self::Unsupported => "ERR_HEAPWISE_UNSUPPORTED",
         }

@@ -26,9 +26,10 @@ const BYTES_PER_SHARD = 3 << 20;
  *
  * @param {import('../..').SharedCacheOptions} options
  * @param {readonly number[]} bytes least and most of `maxBytes`
+ * @param {readonly string[]} [others] options that somebody else looks at
  */
-function settingsOf(options, [least, most]) {
-  const given = validate.options(options, 'SharedCache', OPTIONS);
+function settingsOf(options, [least, most], others = []) {
+  const given = validate.options(options, 'SharedCache', [...OPTIONS, ...others]);
   const time = { default: 0, min: 0, infinite: true };
   const max = validate.number(given.max, 'max', { default: Infinity, min: 1, integer: true, infinite: true });
   const policy = validate.oneOf(given.policy, 'policy', POLICIES);

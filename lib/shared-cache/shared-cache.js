@@ -4,6 +4,7 @@ const { error, fromNative } = require('../errors.js');
 const validate = require('../validate.js');
 const { loadOptions, tagList } = require('../cache/options.js');
 const { decoded, encoded } = require('./codec.js');
+const { extraBytesOf, mayBeMissing, outcomeOf, pathOf, restoreInfo, saveInfo } = require('./files.js');
 const { BUFFER, ENCODED, KINDS, NOTHING, kindOf, typedArrayOf } = require('./kinds.js');
 const { SharedLoader } = require('./loader.js');
 const { settingsOf } = require('./options.js');
@@ -65,16 +66,47 @@ const WINDOW = 64 << 10;
  *   removePrefix(prefix: Key, cursor: number, count: number): [number, number | undefined] | number,
  *   clear(): number | undefined,
  *   stats(): number[],
+ *   save(path: string, mostKept: number, callback: (outcome: Outcome) => void): number | undefined,
  *   close(): void,
  * }} Native
  * @typedef {string | Uint8Array} Key
  * @typedef {{ ttl: number | undefined, tags: string[] | undefined }} Terms
+ * @typedef {import('../binding.js').SharedCacheOutcome} Outcome
  */
+
+/**
+ * What a cache is made of.
+ *
+ * @typedef {ReturnType<typeof settingsOf> & { native: Native, restored?: import('../..').SharedCacheRestoreInfo }} Parts
+ */
+
+/** Hides the parts of a cache that was loaded in place of options. */
+class Made {
+  /** @param {Parts} parts */
+  constructor(parts) {
+    this.parts = parts;
+  }
+}
 
 /** @param {{ binding: typeof import('../binding.js'), timers: import('../timers.js').Timers }} parts */
 function createSharedCacheClass({ binding, timers }) {
   /** One for all caches of this thread: what is in it is copied before anything else is called. */
   let window = /** @type {Buffer | undefined} */ (undefined);
+
+  function windowOfThread() {
+    window ??= Buffer.alloc(WINDOW);
+    return window;
+  }
+
+  /**
+   * @param {import('../..').SharedCacheOptions} options
+   * @returns {Parts}
+   */
+  function make(options) {
+    const { codec, settings } = settingsOf(options, binding.sharedCacheBytes());
+    const native = raising(() => binding.openSharedCache(settings, windowOfThread()));
+    return { codec, settings, native: /** @type {any} */ (native) };
+  }
 
   class SharedCache {
     /** @type {Native} */
@@ -86,22 +118,37 @@ function createSharedCacheClass({ binding, timers }) {
     #set;
     #codec;
     #settings;
+    #restored;
     /** Once something is loaded. @type {SharedLoader | undefined} */
     #loader = undefined;
     #isClosed = false;
 
     /** @param {import('../..').SharedCacheOptions} options */
     constructor(options) {
-      const { codec, settings } = settingsOf(options, binding.sharedCacheBytes());
-      window ??= Buffer.alloc(WINDOW);
-      try {
-        this.#native = /** @type {any} */ (binding.openSharedCache(settings, window));
-      } catch (raised) {
-        throw fromNative(raised);
-      }
+      const { codec, settings, native, restored } = options instanceof Made ? options.parts : make(options);
+      this.#native = native;
       this.#codec = codec;
       this.#settings = settings;
+      this.#restored = restored;
       ({ get: this.#get, getInto: this.#getInto, has: this.#has, set: this.#set } = this.#native);
+    }
+
+    /**
+     * @param {string | URL} path
+     * @param {import('../..').SharedCacheOpenOptions} options
+     */
+    static async open(path, options) {
+      const file = pathOf(path);
+      const { codec, settings } = settingsOf(options, binding.sharedCacheBytes(), ['ifMissing']);
+      const isOptional = mayBeMissing(options.ifMissing);
+      const outcome = await outcomeOf((done) =>
+        raising(() => binding.loadSharedCache(file, isOptional, settings, done)),
+      );
+      const native = raising(() =>
+        binding.adoptSharedCache(settings.name, /** @type {object} */ (outcome.cache), windowOfThread()),
+      );
+      const parts = { codec, settings, native: /** @type {any} */ (native), restored: restoreInfo(outcome) };
+      return new this(/** @type {any} */ (new Made(parts)));
     }
 
     /** @returns {string | undefined} */
@@ -112,6 +159,11 @@ function createSharedCacheClass({ binding, timers }) {
     /** @returns {number} */
     get size() {
       return this.#native.size();
+    }
+
+    /** @returns {import('../..').SharedCacheRestoreInfo | undefined} */
+    get restored() {
+      return this.#restored;
     }
 
     /** @param {Key} key */
@@ -345,6 +397,22 @@ function createSharedCacheClass({ binding, timers }) {
       };
     }
 
+    /**
+     * @param {string | URL} path
+     * @param {import('../..').SharedCacheSaveOptions} [options]
+     */
+    async save(path, options) {
+      const file = pathOf(path);
+      const most = extraBytesOf(options, this.#settings.maxBytes);
+      return saveInfo(
+        await outcomeOf((done) => {
+          if (this.#native.save(file, most, done) !== undefined) {
+            throw error('ERR_HEAPWISE_UNSUPPORTED', 'The system gave no thread for the save');
+          }
+        }),
+      );
+    }
+
     close() {
       if (this.#isClosed) {
         return;
@@ -499,6 +567,19 @@ function createSharedCacheClass({ binding, timers }) {
   }
 
   return SharedCache;
+}
+
+/**
+ * @template T
+ * @param {() => T} call of the binding
+ * @returns {T}
+ */
+function raising(call) {
+  try {
+    return call();
+  } catch (raised) {
+    throw fromNative(raised);
+  }
 }
 
 /** In place of the functions of a cache that is closed. */

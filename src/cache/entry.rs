@@ -8,7 +8,8 @@
 //! | 16 | bytes of the key, 16 bits |
 //! | 18 | what the value is (5 bits), and which of the following parts there are (3 bits) |
 //! | 19 | how often it was used (2 bits), in which queue it is, whether it is in a shard, whether this is a further piece,
-//! whether there is more behind the key; 2 bits are left |
+//! whether there is more behind the key, whether its memory is kept for a save, and the mark by which a save tells what it has
+//! still to write |
 //! | 20 | if it expires: neighbour in the timing wheel, deadline (8 bytes), other neighbour |
 //! | 36 | if its time to live starts again with each use: that time, and the deadline of all deadlines (8 bytes) |
 //! | then | the key |
@@ -75,6 +76,8 @@ const MAIN: u8 = 0x04;
 const IN_SHARD: u8 = 0x08;
 const FURTHER_PIECE: u8 = 0x10;
 const MORE: u8 = 0x20;
+const PARKED: u8 = 0x40;
+const MARK: u8 = 0x80;
 
 /// When an entry expires.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -531,9 +534,33 @@ impl<'lock> Entry<'lock> {
         self.heat().load(Relaxed) & MAIN != 0
     }
 
-    /// Says that it is in a shard from now on. Its key never changes after that.
-    pub fn enter_shard(self) {
-        self.heat().store(self.heat().load(Relaxed) | IN_SHARD, Release);
+    /// Says that it is in a shard from now on, and has its mark. Its key never changes after that.
+    pub fn enter_shard(self, mark: bool) {
+        let heat = self.heat().load(Relaxed) & !MARK;
+        self.heat().store(heat | IN_SHARD | if mark { MARK } else { 0 }, Release);
+    }
+
+    /// Its mark: see [`persist`](super::persist).
+    #[must_use]
+    pub fn mark(self) -> bool {
+        self.heat().load(Relaxed) & MARK != 0
+    }
+
+    /// Turns its mark round.
+    pub fn turn_mark(self) {
+        self.heat().store(self.heat().load(Relaxed) ^ MARK, Relaxed);
+    }
+
+    /// Whether a save still needs its memory, so that it must not be freed.
+    #[must_use]
+    pub fn is_parked(self) -> bool {
+        self.heat().load(Relaxed) & PARKED != 0
+    }
+
+    /// Says whether a save still needs its memory.
+    pub fn set_parked(self, parked: bool) {
+        let heat = self.heat().load(Relaxed) & !PARKED;
+        self.heat().store(if parked { heat | PARKED } else { heat }, Relaxed);
     }
 
     /// Says in which queue it is.

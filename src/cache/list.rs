@@ -2,6 +2,9 @@
 
 use super::{arena::NIL, entry::Entries};
 
+/// In place of the next entry of a walk: all have been passed.
+const PASSED_ALL: u32 = u32::MAX;
+
 /// A doubly linked list.
 #[derive(Debug, Default)]
 pub struct List {
@@ -9,13 +12,14 @@ pub struct List {
     oldest: u32, // NIL if empty
     len: usize,  // entries
     bytes: u64,  // of their keys and values
+    walk: u32,   // the next entry of a walk; NIL without one, PASSED_ALL if there is none
 }
 
 impl List {
     /// An empty list.
     #[must_use]
     pub const fn new() -> Self {
-        Self { newest: NIL, oldest: NIL, len: 0, bytes: 0 }
+        Self { newest: NIL, oldest: NIL, len: 0, bytes: 0, walk: NIL }
     }
 
     /// How many entries it has.
@@ -57,6 +61,9 @@ impl List {
         } else {
             entries.get(self.newest).set_prev(reference);
         }
+        if self.walk == PASSED_ALL {
+            self.walk = reference;
+        }
         self.newest = reference;
         self.len += 1;
         self.bytes += entry.payload();
@@ -65,6 +72,9 @@ impl List {
     /// Takes an entry out.
     pub const fn remove(&mut self, entries: Entries, reference: u32) {
         let entry = entries.get(reference);
+        if self.walk == reference {
+            self.walk_on(entry.prev());
+        }
         self.join(entries, entry.prev(), entry.next());
         self.len -= 1;
         self.bytes -= entry.payload();
@@ -77,6 +87,9 @@ impl List {
         to.set_prev(prev);
         to.set_next(next);
         self.resized(from.payload(), to.payload());
+        if self.walk == old {
+            self.walk = new;
+        }
         if prev == NIL {
             self.newest = new;
         } else {
@@ -87,6 +100,31 @@ impl List {
         } else {
             entries.get(next).set_prev(new);
         }
+    }
+
+    /// Begins a walk from the oldest to the newest. It comes by every entry that stays in the list, whatever happens to the
+    /// list meanwhile; by one that is taken out and added again perhaps twice.
+    pub const fn start_walk(&mut self) {
+        self.walk_on(self.oldest);
+    }
+
+    /// The next entry of the walk, or NIL if all have been passed.
+    pub const fn walk(&mut self, entries: Entries) -> u32 {
+        let at = self.walk;
+        if at == NIL || at == PASSED_ALL {
+            return NIL;
+        }
+        self.walk_on(entries.get(at).prev());
+        at
+    }
+
+    /// Ends a walk.
+    pub const fn stop_walk(&mut self) {
+        self.walk = NIL;
+    }
+
+    const fn walk_on(&mut self, next: u32) {
+        self.walk = if next == NIL { PASSED_ALL } else { next };
     }
 
     const fn join(&mut self, entries: Entries, prev: u32, next: u32) {

@@ -11,6 +11,7 @@ mod hash;
 mod index;
 mod lines;
 mod list;
+mod persist;
 mod placement;
 mod policy;
 mod region;

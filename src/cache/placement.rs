@@ -86,11 +86,14 @@ pub unsafe fn write(entries: Entries, blocks: Blocks, head: &Head<'_>, value: &[
     next
 }
 
-/// Frees all blocks of an entry.
+/// Frees all blocks of an entry, unless a save needs them: then it frees them.
 ///
 /// # Safety
-/// It was taken out of its shard, and nobody uses it any more.
+/// It was taken out of its shard, and nobody else uses it any more.
 pub unsafe fn release(arena: &mut Arena, entries: Entries, reference: u32) {
+    if entries.get(reference).is_parked() {
+        return;
+    }
     // SAFETY: passed on to the caller; each piece is read before it is freed, and the first block goes last.
     unsafe {
         entries.further_pieces(entries.get(reference), |piece, _| arena.release(piece));

@@ -54,6 +54,27 @@ pub fn open(name: Option<&str>, settings: Settings) -> Result<Arc<Store>, OpenEr
     Ok(store)
 }
 
+/// Whether a cache of that name is open.
+pub fn is_open(name: &str) -> bool {
+    NAMED.lock().get(name).is_some_and(|store| store.strong_count() > 0)
+}
+
+/// Opens a cache that was made elsewhere, under a name or under none. Must be closed once.
+///
+/// # Errors
+/// When another one of that name is open; gives it back.
+pub fn publish(name: Option<&str>, store: Arc<Store>) -> Result<Arc<Store>, Arc<Store>> {
+    if let Some(name) = name {
+        let mut named = NAMED.lock();
+        if named.get(name).is_some_and(|other| other.strong_count() > 0) {
+            return Err(store);
+        }
+        named.insert(name.to_owned(), Arc::downgrade(&store));
+    }
+    store.add_user();
+    Ok(store)
+}
+
 /// Closes a cache for one who has opened it. With the last one its name ends, though a thread may still be freeing it.
 pub fn close(store: &Arc<Store>) {
     let mut named = NAMED.lock();

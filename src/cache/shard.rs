@@ -1,5 +1,7 @@
 //! A part of the entries of a cache, behind a lock of its own.
 
+pub mod save;
+
 use std::{io, sync::Arc};
 
 use super::{
@@ -7,6 +9,7 @@ use super::{
     entry::{Entries, Entry, Head},
     hash::{Hash, Hasher},
     index::Index,
+    persist::tap::{Reason, Tap},
     policy::{Bound, Kind, Policy},
     wheel::Wheel,
 };
@@ -37,6 +40,8 @@ pub struct Shard {
     keys: u64,             // bytes of all keys
     values: u64,           // bytes of all values
     retired: Vec<Retired>, // what was cleared and is not freed yet
+    mark: bool,            // of entries that no save waits for
+    tap: Option<Box<Tap>>, // while a save runs
 }
 
 /// The entries of a shard at the time when it was cleared: they can be found by nobody, and are freed step by step.
@@ -45,6 +50,7 @@ struct Retired {
     index: Index,
     bucket: usize,   // the next one to be freed
     found: Vec<u32>, // references of the bucket before, not freed yet
+    wanted: bool,    // whether a save may wait for some of them
 }
 
 impl Shard {
@@ -56,7 +62,18 @@ impl Shard {
         let index = Index::new(&plan.budget, plan.most)?;
         let policy = Policy::new(plan.policy, &plan.budget, plan.bound, plan.most)?;
         let wheel = Wheel::new(now);
-        Ok(Self { index, policy, wheel, entries, plan, keys: 0, values: 0, retired: Vec::new() })
+        Ok(Self {
+            index,
+            policy,
+            wheel,
+            entries,
+            plan,
+            keys: 0,
+            values: 0,
+            retired: Vec::new(),
+            mark: false,
+            tap: None,
+        })
     }
 
     /// The reference of a key's entry.
@@ -105,6 +122,7 @@ impl Shard {
 
     /// Puts an entry that is written already into the place of another with the same key, which is free then.
     pub fn replace(&mut self, hash: Hash, old: u32, new: u32) {
+        self.keep(old, Reason::SetAgain);
         self.leave(old);
         self.index.replace(hash.tag(), old, new);
         self.policy.replace(self.entries, old, new);
@@ -118,6 +136,7 @@ impl Shard {
     pub unsafe fn overwrite(&mut self, reference: u32, head: &Head<'_>, value: &[u8]) {
         let entry = self.entries.get(reference);
         let before = entry.payload();
+        self.keep(reference, Reason::SetAgain);
         self.leave(reference);
         // SAFETY: passed on to the caller.
         unsafe { entry.overwrite(head, value) };
@@ -145,6 +164,7 @@ impl Shard {
     pub fn expire(&mut self, now: u64, steps: &mut u32) -> Option<u32> {
         let reference = self.wheel.next_expired(self.entries, now, steps)?;
         let hash = self.plan.hasher.hash(self.entries.get(reference).key());
+        self.keep(reference, Reason::Leaves);
         self.policy.remove(self.entries, reference);
         self.subtract(reference);
         self.index.remove(hash.tag(), reference);
@@ -160,8 +180,15 @@ impl Shard {
         let mut cleared = std::mem::replace(self, fresh);
         let len = cleared.index.len();
         self.retired = std::mem::take(&mut cleared.retired);
+        (self.mark, self.tap) = (cleared.mark, cleared.tap.take());
         if len > 0 {
-            self.retired.push(Retired { index: cleared.index, bucket: 0, found: Vec::new() });
+            let wanted = self.tap.is_some();
+            self.retired.push(Retired {
+                index: cleared.index,
+                bucket: 0,
+                found: Vec::new(),
+                wanted,
+            });
         }
         Ok(len)
     }
@@ -170,13 +197,16 @@ impl Shard {
     pub fn next_retired(&mut self) -> Option<u32> {
         while let Some(last) = self.retired.last_mut() {
             if let Some(reference) = last.found.pop() {
+                if last.wanted {
+                    self.keep(reference, Reason::Leaves);
+                }
                 return Some(reference);
             }
             if last.bucket == last.index.buckets() {
                 self.retired.pop();
                 continue;
             }
-            let Retired { index, bucket, found } = last;
+            let Retired { index, bucket, found, .. } = last;
             index.bucket(*bucket, |_, reference| found.push(reference));
             *bucket += 1;
         }
@@ -205,6 +235,7 @@ impl Shard {
     }
 
     fn forget(&mut self, hash: Hash, reference: u32) {
+        self.keep(reference, Reason::Leaves);
         self.leave(reference);
         self.index.remove(hash.tag(), reference);
     }
@@ -213,7 +244,7 @@ impl Shard {
         let entry = self.entries.get(reference);
         self.keys += entry.key_length() as u64;
         self.values += entry.value_length() as u64;
-        entry.enter_shard();
+        entry.enter_shard(self.mark);
         if entry.is_timed() {
             self.wheel.insert(self.entries, reference);
         }

@@ -158,6 +158,23 @@ impl Tags {
         numbers.any(|number| self.cell(number).load(Acquire) & VOID != 0)
     }
 
+    /// Calls `each` with the names of tags that somebody holds. False if one of them was made void.
+    pub fn names_of(
+        &self,
+        mut numbers: impl Iterator<Item = u32>,
+        mut each: impl FnMut(&[u8]),
+    ) -> bool {
+        let names = self.names.read();
+        // With the names locked none becomes void.
+        numbers.all(|number| {
+            let is_valid = self.cell(number).load(Acquire) & VOID == 0;
+            if is_valid {
+                each(names.text(number).unwrap_or_default());
+            }
+            is_valid
+        })
+    }
+
     /// Says that an entry was added one of whose tags may have been made void before.
     pub fn came_late(&self) {
         self.epoch.fetch_add(1, Release);

@@ -132,6 +132,11 @@ impl Handle {
         self.store.borrow().as_ref().map(|store| work(store))
     }
 
+    /// The cache, for work that may outlast this handle; `None` if it is closed.
+    pub fn store(&self) -> Option<Arc<Store>> {
+        self.store.borrow().as_ref().map(Arc::clone)
+    }
+
     /// Closes it, in a call. Twice does no harm.
     pub fn close(&self) {
         if self.store.borrow().is_some() {

@@ -3,8 +3,10 @@
 
 mod call;
 mod control;
+pub mod files;
 mod functions;
 mod handle;
+mod job;
 mod kinds;
 mod loads;
 pub mod open;

@@ -2,7 +2,7 @@
 
 #![expect(clippy::missing_errors_doc, reason = "index.d.ts documents the errors")]
 
-use std::{ffi::c_void, ptr, rc::Rc};
+use std::{ffi::c_void, ptr, rc::Rc, sync::Arc};
 
 use napi::{Env, JsValue, Unknown, sys};
 use napi_derive::napi;
@@ -12,8 +12,9 @@ use super::{
         policy::Kind,
         registry::{self, OpenError},
         settings::{LEAST_BYTES, MOST_BYTES, Settings, default_shards},
+        store::Store,
     },
-    control, functions,
+    control, files, functions,
     handle::{Handle, Window},
     loads, scan,
 };
@@ -49,7 +50,7 @@ pub struct SharedCacheSettings {
 
 type Function = unsafe extern "C" fn(sys::napi_env, sys::napi_callback_info) -> sys::napi_value;
 
-const FUNCTIONS: [(&std::ffi::CStr, Function); 29] = [
+const FUNCTIONS: [(&std::ffi::CStr, Function); 30] = [
     (c"get", functions::get),
     (c"peek", functions::peek),
     (c"getBytes", functions::get_bytes),
@@ -78,6 +79,7 @@ const FUNCTIONS: [(&std::ffi::CStr, Function); 29] = [
     (c"removePrefix", scan::remove_prefix),
     (c"clear", control::clear),
     (c"stats", control::stats),
+    (c"save", files::save),
     (c"close", control::close),
 ];
 
@@ -95,7 +97,6 @@ pub fn open_shared_cache(
     settings: SharedCacheSettings,
     #[napi(ts_arg_type = "Uint8Array")] window: Unknown<'_>,
 ) -> Result<Unknown<'static>, CodedError> {
-    let no_memory = |error| coded(ErrorCode::SharedCacheMemory, error);
     let name = settings.name.clone();
     let store = registry::open(name.as_deref(), to_settings(settings)).map_err(|error| {
         let code = match error {
@@ -104,14 +105,24 @@ pub fn open_shared_cache(
         };
         coded(code, error)
     })?;
-    let window = Window::new(&env, window.raw()).map_err(no_memory)?;
-    let handle = Handle::new(&env, store, window).map_err(no_memory)?;
-    let object = functions_of(&env, &handle).map_err(no_memory)?;
+    hand_out(&env, store, window.raw())
+}
+
+/// The functions of a cache that was opened.
+pub(super) fn hand_out(
+    env: &Env,
+    store: Arc<Store>,
+    window: sys::napi_value,
+) -> Result<Unknown<'static>, CodedError> {
+    let no_memory = |error| coded(ErrorCode::SharedCacheMemory, error);
+    let window = Window::new(env, window).map_err(no_memory)?;
+    let handle = Handle::new(env, store, window).map_err(no_memory)?;
+    let object = functions_of(env, &handle).map_err(no_memory)?;
     // SAFETY: a value that Node has just made for `env`.
     Ok(unsafe { Unknown::from_raw_unchecked(env.raw(), object) })
 }
 
-fn to_settings(settings: SharedCacheSettings) -> Settings {
+pub(super) fn to_settings(settings: SharedCacheSettings) -> Settings {
     let limit = |number: f64| Some(to_u64(number)).filter(|number| *number > 0);
     let (max_bytes, max) = (to_u64(settings.max_bytes), limit(settings.max));
     Settings {

@@ -37,6 +37,11 @@ impl Lru {
         self.list.resized(before, after);
     }
 
+    /// Its entries.
+    pub const fn list_mut(&mut self) -> &mut List {
+        &mut self.list
+    }
+
     /// Takes the one out that was not used for longest.
     pub const fn evict(&mut self, entries: Entries) -> Option<u32> {
         let victim = self.list.oldest();

@@ -3,7 +3,7 @@
 use std::{io, sync::Arc};
 
 use self::{lru::Lru, s3fifo::S3Fifo, sieve::Sieve};
-use super::{budget::Budget, entry::Entries};
+use super::{arena::NIL, budget::Budget, entry::Entries, list::List, persist::format::Standing};
 
 pub mod ghost;
 pub mod lru;
@@ -101,6 +101,37 @@ impl Policy {
             Self::Lru(policy) => policy.insert(entries, reference),
             Self::Sieve(policy) => policy.insert(entries, reference),
             Self::S3Fifo(policy) => policy.insert(entries, reference, recalled),
+        }
+    }
+
+    /// Adds an entry of a cache that was saved. All of them must come in the order of their walks.
+    pub fn restore(&mut self, entries: Entries, reference: u32, standing: Standing) {
+        entries.get(reference).set_uses(standing.uses);
+        match self {
+            Self::Lru(policy) => policy.insert(entries, reference),
+            Self::Sieve(policy) => policy.restore(entries, reference, standing.passed),
+            Self::S3Fifo(policy) => policy.restore(entries, reference, standing.main),
+        }
+    }
+
+    /// Its queues, which a save walks through. Those of policies with only one are the same.
+    pub const fn queue_mut(&mut self, main: bool) -> &mut List {
+        match self {
+            Self::Lru(policy) => policy.list_mut(),
+            Self::Sieve(policy) => policy.list_mut(),
+            Self::S3Fifo(policy) => {
+                let [small, of_main] = policy.queues_mut();
+                if main { of_main } else { small }
+            }
+        }
+    }
+
+    /// The entry that SIEVE looks at next; NIL is the oldest.
+    #[must_use]
+    pub const fn hand(&self) -> u32 {
+        match self {
+            Self::Sieve(policy) => policy.hand(),
+            Self::Lru(_) | Self::S3Fifo(_) => NIL,
         }
     }
 

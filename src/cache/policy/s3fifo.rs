@@ -62,6 +62,17 @@ impl S3Fifo {
         self.queue(to_main).push(entries, reference);
     }
 
+    /// Adds an entry of a cache that was saved, as the newest of its queue.
+    pub fn restore(&mut self, entries: Entries, reference: u32, main: bool) {
+        entries.get(reference).set_main(main);
+        self.queue(main).push(entries, reference);
+    }
+
+    /// The small and the main queue.
+    pub const fn queues_mut(&mut self) -> [&mut List; 2] {
+        [&mut self.small, &mut self.main]
+    }
+
     /// Takes an entry out.
     pub fn remove(&mut self, entries: Entries, reference: u32) {
         self.queue(entries.get(reference).is_main()).remove(entries, reference);

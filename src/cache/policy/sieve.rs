@@ -39,6 +39,24 @@ impl Sieve {
         self.list.resized(before, after);
     }
 
+    /// Adds an entry of a cache that was saved, as the newest. `passed` says whether the hand had passed it.
+    pub const fn restore(&mut self, entries: Entries, reference: u32, passed: bool) {
+        self.list.push(entries, reference);
+        if !passed && self.hand == NIL {
+            self.hand = reference;
+        }
+    }
+
+    /// The entry that is looked at next; NIL is the oldest.
+    pub const fn hand(&self) -> u32 {
+        self.hand
+    }
+
+    /// Its entries.
+    pub const fn list_mut(&mut self) -> &mut List {
+        &mut self.list
+    }
+
     /// Takes the next one out that was not used.
     pub fn evict(&mut self, entries: Entries) -> Option<u32> {
         let mut victim = if self.hand == NIL { self.list.oldest() } else { self.hand };

@@ -186,7 +186,7 @@ impl Store {
     pub fn desert(&self, who: &Arc<Inbox>) {
         for slot in &self.slots {
             if let Some(mut flights) = slot.flights.lock_if_any() {
-                flights.desert(self.tags.get(), who);
+                flights.desert(self.tags.get().map(AsRef::as_ref), who);
             }
         }
     }
@@ -238,7 +238,7 @@ impl Store {
         is: impl FnMut(&[u8]) -> bool,
     ) -> Option<Locked<'slot>> {
         let mut flights = slot.flights.lock_if_any()?;
-        flights.supersede(self.tags.get(), is);
+        flights.supersede(self.tags.get().map(AsRef::as_ref), is);
         Some(flights)
     }
 
@@ -256,7 +256,7 @@ impl Store {
     /// Whether what is being loaded was invalidated meanwhile.
     fn is_outdated(&self, flight: &Flight) -> bool {
         let void = |tags: &Tags| tags.any_void(flight.tags.iter().copied());
-        self.tags.get().is_some_and(void)
+        self.tags.get().map(AsRef::as_ref).is_some_and(void)
     }
 
     /// Ends a load whose value the cache does not have: those who wait load theirs themselves.

@@ -1,13 +1,19 @@
 //! A cache: shards over one arena and one budget.
 //!
-//! Locks are taken in one order: a shard, then the arena. Nobody holds two shards. No lock is held while JavaScript or
+//! Locks are taken in one order: a shard, then the arena. Nobody holds two shards, but who
+//! begins a save: he takes all, in their order. No lock is held while JavaScript or
 //! V8 runs.
 
 pub mod loads;
+mod restore;
 mod room;
+mod save;
 mod scan;
 mod sweep;
 mod tagged;
+
+pub use restore::{Clocks, Restored};
+pub use save::{Parts, Saving};
 
 use std::{
     io,
@@ -73,18 +79,19 @@ pub struct Store {
     hasher: Hasher,
     settings: Settings,
     ticker: Ticker,
-    tags: OnceLock<Tags>,   // once an entry has had one
-    flown: AtomicU64,       // number of the next load
-    void_cursor: AtomicU64, // how far void entries were looked for
-    void_epoch: AtomicU64,  // that of the tags when the look began
-    len: AtomicUsize,       // entries, those included that are being added
-    turn: AtomicUsize,      // the shard whose turn it is to evict for entries of other shards
-    chance: Hasher,         // where the jitter of times to live comes from
-    drawn: AtomicUsize,     // how often it was asked
-    users: AtomicUsize,     // who have opened it and not closed it
-    teller: AtomicUsize,    // who tells V8 how large this is; 0 is nobody
+    tags: OnceLock<Arc<Tags>>, // once an entry has had one
+    flown: AtomicU64,          // number of the next load
+    void_cursor: AtomicU64,    // how far void entries were looked for
+    void_epoch: AtomicU64,     // that of the tags when the look began
+    len: AtomicUsize,          // entries, those included that are being added
+    turn: AtomicUsize,         // the shard whose turn it is to evict for entries of other shards
+    chance: Hasher,            // where the jitter of times to live comes from
+    drawn: AtomicUsize,        // how often it was asked
+    users: AtomicUsize,        // who have opened it and not closed it
+    teller: AtomicUsize,       // who tells V8 how large this is; 0 is nobody
     /// Whether memory was freed that the system is to have back.
     untrimmed: AtomicBool,
+    saving: AtomicBool, // whether a save runs
 }
 
 /// Why a value was not stored. The old one is still there.
@@ -180,6 +187,7 @@ impl Store {
             users: AtomicUsize::new(0),
             teller: AtomicUsize::new(0),
             untrimmed: AtomicBool::new(false),
+            saving: AtomicBool::new(false),
         })
     }
 
@@ -345,7 +353,7 @@ impl Store {
     #[must_use]
     pub fn stats(&self) -> [u64; 17] {
         let (mut keys, mut values) = (0, 0);
-        let mut tables = self.tags.get().map_or(0, Tags::committed);
+        let mut tables = self.tags.get().map_or(0, |tags| tags.committed());
         let mut counts = [0; 10];
         for Slot { lock, counters, .. } in &self.slots {
             let shard = lock.read();

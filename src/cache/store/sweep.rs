@@ -30,6 +30,7 @@ impl Store {
             })
     }
 
+    /// As `sweep`, of one shard. What was cleared while a save runs is left to that: it would have to be copied.
     pub(super) fn sweep_slot(&self, slot: &Slot, mut steps: u32) -> bool {
         let now = self.ticker.now();
         let mut found = Vec::with_capacity(SWEPT_AT_ONCE);
@@ -40,7 +41,9 @@ impl Store {
                     self.len.fetch_sub(1, Relaxed);
                     slot.counters.expirations.count();
                     found.push(reference);
-                } else if let Some(reference) = shard.next_retired() {
+                } else if !shard.retired_is_wanted()
+                    && let Some(reference) = shard.next_retired()
+                {
                     steps = steps.saturating_sub(1);
                     found.push(reference);
                 } else {

@@ -1,6 +1,9 @@
 //! Entries with tags.
 
-use std::{sync::atomic::Ordering::Relaxed, thread};
+use std::{
+    sync::{Arc, atomic::Ordering::Relaxed},
+    thread,
+};
 
 use super::{
     super::{
@@ -60,7 +63,7 @@ impl Store {
 
     /// Whether there may be entries that a tag has made void.
     pub fn has_void(&self) -> bool {
-        self.tags.get().is_some_and(Tags::has_void)
+        self.tags.get().is_some_and(|tags| tags.has_void())
     }
 
     /// Looks at some entries, and removes those that a tag has made void. For one thread only.
@@ -124,14 +127,14 @@ impl Store {
         if self.tags.get().is_none() {
             let made = Tags::new(&self.budget, self.hasher).map_err(|_| Refusal::NoMemory)?;
             // Another thread may have been faster.
-            let _ = self.tags.set(made);
+            let _ = self.tags.set(Arc::new(made));
         }
-        self.tags.get().ok_or(Refusal::NoMemory)
+        self.tags.get().map(AsRef::as_ref).ok_or(Refusal::NoMemory)
     }
 
     /// Tags that are held.
     #[cfg(test)]
     pub fn tags_held(&self) -> usize {
-        self.tags.get().map_or(0, Tags::len)
+        self.tags.get().map_or(0, |tags| tags.len())
     }
 }

@@ -17,10 +17,10 @@ mod wheel;
 use super::{hash::Hasher, policy::Kind, settings::Settings, store::Store, ticker::Ticker};
 
 /// A generator of numbers that look random: xorshift64*.
-struct Random(u64);
+pub struct Random(pub u64);
 
 impl Random {
-    fn below(&mut self, end: u64) -> u64 {
+    pub fn below(&mut self, end: u64) -> u64 {
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;
         self.0 ^= self.0 >> 27;
@@ -28,7 +28,7 @@ impl Random {
     }
 }
 
-fn settings(max_bytes: u64, policy: Kind) -> Settings {
+pub fn settings(max_bytes: u64, policy: Kind) -> Settings {
     Settings {
         max_bytes,
         max: None,
@@ -43,12 +43,12 @@ fn settings(max_bytes: u64, policy: Kind) -> Settings {
 }
 
 /// A store with a clock that stands at 0 and hashes that are always the same.
-fn store(settings: Settings) -> Store {
+pub fn store(settings: Settings) -> Store {
     Store::new(settings, Hasher::seeded(1), Ticker::Manual(0.into())).unwrap()
 }
 
 /// The value of a key, copied.
-fn get(store: &Store, key: &[u8]) -> Option<Vec<u8>> {
+pub fn get(store: &Store, key: &[u8]) -> Option<Vec<u8>> {
     store.get(key, |found| {
         let mut value = vec![0; found.len() + 1];
         // SAFETY: as long as the value, and a byte more, for an address where the value is empty.
