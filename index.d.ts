@@ -1883,7 +1883,7 @@ export class SharedCache<T = any> {
 
   /**
    * Writes all entries to a file, as they are at one moment soon after the call, for `SharedCache.open`. A thread writes it, while all
-   * threads go on using the cache. What is not in the file is what expires before that moment.
+   * threads go on using the cache. Entries whose time is over are left out.
    *
    * The old file is replaced when the new one is whole and written through, and never touched before: whatever fails, and
    * if the process is killed, it stays as it was. Until then the new one is beside it, with `.heapwise-save` added to its

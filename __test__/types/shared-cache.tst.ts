@@ -1,5 +1,11 @@
 import { describe, expect, test } from 'tstyche';
-import { SharedCache, type SharedCacheScan, type SharedCacheStats } from '../..';
+import {
+  SharedCache,
+  type SharedCacheRestoreInfo,
+  type SharedCacheSaveInfo,
+  type SharedCacheScan,
+  type SharedCacheStats,
+} from '../..';
 
 const cache = new SharedCache({ maxBytes: 1 << 20 });
 
@@ -20,6 +26,20 @@ describe('wrong use is refused', () => {
     expect(cache.set).type.not.toBeCallableWith('key', 'value', 1000);
     expect(cache.getInto).type.not.toBeCallableWith('key', new Float64Array(5));
   });
+});
+
+test('files have a path, and options that exist', () => {
+  expect(cache.save).type.not.toBeCallableWith();
+  expect(cache.save).type.not.toBeCallableWith(5);
+  expect(cache.save).type.not.toBeCallableWith('path', { maxExtraBytes: '1' });
+  expect(SharedCache.open).type.not.toBeCallableWith('path');
+  expect(SharedCache.open).type.not.toBeCallableWith('path', {});
+  expect(SharedCache.open).type.not.toBeCallableWith('path', { maxBytes: 1, ifMissing: 'create' });
+  expect(cache.save(new URL('file:///path'), { maxExtraBytes: 5 })).type.toBe<Promise<SharedCacheSaveInfo>>();
+  expect(SharedCache.open<string>('path', { maxBytes: 1, ifMissing: 'empty' })).type.toBe<
+    Promise<SharedCache<string>>
+  >();
+  expect(cache.restored).type.toBe<SharedCacheRestoreInfo | undefined>();
 });
 
 test('values have the type that the cache was made for', () => {

@@ -7,6 +7,7 @@ const { heapwise, lmdb, lruCache } = require('./contenders.js');
 const { many } = require('./many.js');
 const { mixed } = require('./mixed.js');
 const { fill, inRandomOrder, valueOf } = require('./operations.js');
+const { open, openByHand, save, saveByHand } = require('./warm-restart.js');
 
 const LENGTH = 256;
 const SIZES = [10_000, 1_000_000];
@@ -118,8 +119,28 @@ function mixedContender(contender, kind, make) {
 const MANY = 50_000_000;
 const MANY_QUICK = 500_000;
 
+const FILE = { entries: 1_000_000, length: 256 };
+const FILE_QUICK = { entries: 50_000, length: 256 };
+
+/** @type {import('../lib/measures.js').Measure} */
+const WHOLE = {
+  unit: 'ms',
+  better: 'lower',
+  extras: { longest: 'longest stall, ms', size: 'file, MB' },
+};
+
+function fileContender(contender, name, work) {
+  return {
+    name: `${contender.name}${name}`,
+    npm: contender.npm,
+    ours: contender.ours,
+    run: ({ quick }) => work(quick ? FILE_QUICK : FILE),
+  };
+}
+
 module.exports = {
-  summary: 'SharedCache beside lru-cache and lmdb: time of gets and sets, a mixed load, 50 million entries',
+  summary:
+    'SharedCache beside lru-cache and lmdb: time of gets and sets, a mixed load, 50 million entries, warm restart',
   cases: [
     ...SIZES.flatMap(casesOf),
     {
@@ -136,6 +157,23 @@ module.exports = {
       name: `fill, ${count(MANY)} entries of 64 bytes`,
       measure: FILL,
       contenders: [{ name: heapwise.name, ours: true, run: ({ quick }) => many(quick ? MANY_QUICK : MANY) }],
+    },
+    {
+      name: `save to a file, ${count(FILE.entries)} entries of ${FILE.length} bytes`,
+      measure: WHOLE,
+      contenders: [
+        fileContender(lruCache, ', entries and JSON.stringify', saveByHand),
+        fileContender(heapwise, ' save', (size) => save(size, false)),
+        fileContender(heapwise, ' save, while it is written to', (size) => save(size, true)),
+      ],
+    },
+    {
+      name: `open from a file, ${count(FILE.entries)} entries of ${FILE.length} bytes`,
+      measure: WHOLE,
+      contenders: [
+        fileContender(lruCache, ', JSON.parse and set', openByHand),
+        fileContender(heapwise, ' open', open),
+      ],
     },
   ],
 };
