@@ -91,7 +91,7 @@ describe('a save that cannot be', () => {
       [inFolder('n'.repeat(250)), 'ENAMETOOLONG'],
     ]) {
       const { cause } = await assertRejects(cache.save(path), FILE, Error);
-      assert.equal(cause.code, code, path);
+      assert.deepEqual([cause.code, cause.path], [code, path]);
       assert.ok(cause.errno < 0);
     }
     assert.equal(readFileSync(inFolder('file'), 'utf8'), 'mine');

@@ -57,36 +57,41 @@ function mayBeMissing(ifMissing) {
 /**
  * Waits for a thread that was started with a callback.
  *
+ * @param {string} path of the file
  * @param {(callback: (outcome: Outcome) => void) => void} start
  * @returns {Promise<Outcome>}
  */
-async function outcomeOf(start) {
+async function outcomeOf(path, start) {
   const outcome = await new Promise((/** @type {(outcome: Outcome) => void} */ done) => {
     start(done);
   });
   if (outcome.code !== undefined) {
     // Made here, so that its stack has the caller.
-    throw failure(outcome);
+    throw failure(path, outcome);
   }
   return outcome;
 }
 
-/** @param {Outcome} outcome */
-function failure({ code, message, errno }) {
+/**
+ * @param {string} path
+ * @param {Outcome} outcome
+ */
+function failure(path, { code, message, errno }) {
   const made = error(/** @type {string} */ (code), message);
-  return errno === undefined ? made : Object.assign(made, { cause: systemError(errno, message) });
+  return errno === undefined ? made : Object.assign(made, { cause: systemError(path, errno, message) });
 }
 
 /**
  * As Node makes them.
  *
+ * @param {string} path
  * @param {number} errno
  * @param {string | undefined} message
  */
-function systemError(errno, message) {
+function systemError(path, errno, message) {
   // Windows has numbers of its own, which Node does not name.
   const code = process.platform === 'win32' ? undefined : getSystemErrorName(-errno);
-  return Object.assign(new Error(message), { errno: -errno, code });
+  return Object.assign(new Error(message), { errno: -errno, code, path });
 }
 
 /**

@@ -141,7 +141,7 @@ function createSharedCacheClass({ binding, timers }) {
       const file = pathOf(path);
       const { codec, settings } = settingsOf(options, binding.sharedCacheBytes(), ['ifMissing']);
       const isOptional = mayBeMissing(options.ifMissing);
-      const outcome = await outcomeOf((done) =>
+      const outcome = await outcomeOf(file, (done) =>
         raising(() => binding.loadSharedCache(file, isOptional, settings, done)),
       );
       const native = raising(() =>
@@ -405,7 +405,7 @@ function createSharedCacheClass({ binding, timers }) {
       const file = pathOf(path);
       const most = extraBytesOf(options, this.#settings.maxBytes);
       return saveInfo(
-        await outcomeOf((done) => {
+        await outcomeOf(file, (done) => {
           if (this.#native.save(file, most, done) !== undefined) {
             throw error('ERR_HEAPWISE_UNSUPPORTED', 'The system gave no thread for the save');
           }

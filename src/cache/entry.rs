@@ -70,6 +70,8 @@ const TAGS: usize = 5;
 const TAG_COUNT: usize = 4;
 /// Most tags of an entry.
 pub const MOST_TAGS: usize = u8::MAX as usize;
+/// In place of a neighbour: see [`Entry::set_left`].
+const LEFT: u32 = u32::MAX;
 
 const USES: u8 = 0x03;
 const MAIN: u8 = 0x04;
@@ -567,6 +569,17 @@ impl<'lock> Entry<'lock> {
     pub fn set_main(self, main: bool) {
         let heat = self.heat().load(Relaxed) & !MAIN;
         self.heat().store(if main { heat | MAIN } else { heat }, Relaxed);
+    }
+
+    /// Says that whoever took it out of its shard has let go of it, though it is parked. It has no neighbours any more.
+    pub const fn set_left(self) {
+        self.set_prev(LEFT);
+    }
+
+    /// Whether that was said.
+    #[must_use]
+    pub const fn has_left(self) -> bool {
+        self.prev() == LEFT
     }
 
     fn flags(self) -> u8 {

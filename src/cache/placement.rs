@@ -86,14 +86,39 @@ pub unsafe fn write(entries: Entries, blocks: Blocks, head: &Head<'_>, value: &[
     next
 }
 
-/// Frees all blocks of an entry, unless a save needs them: then it frees them.
+/// Frees all blocks of an entry, unless it is parked for a save: then whoever lets go of it last frees it, this one or
+/// [`release_parked`].
 ///
 /// # Safety
-/// It was taken out of its shard, and nobody else uses it any more.
+/// It was taken out of its shard, and nobody but a save uses it any more.
 pub unsafe fn release(arena: &mut Arena, entries: Entries, reference: u32) {
-    if entries.get(reference).is_parked() {
+    let entry = entries.get(reference);
+    if entry.is_parked() {
+        entry.set_left();
         return;
     }
+    // SAFETY: passed on to the caller.
+    unsafe { free(arena, entries, reference) };
+}
+
+/// Lets a save go of an entry that was parked for it.
+///
+/// # Safety
+/// The save does not use it any more.
+pub unsafe fn release_parked(arena: &mut Arena, entries: Entries, reference: u32) {
+    let entry = entries.get(reference);
+    if entry.has_left() {
+        // SAFETY: whoever took it out of its shard has let go of it, and the save does now.
+        unsafe { free(arena, entries, reference) };
+    } else {
+        // Whoever has taken it out of its shard is about to come.
+        entry.set_parked(false);
+    }
+}
+
+/// # Safety
+/// Nobody uses the entry any more.
+unsafe fn free(arena: &mut Arena, entries: Entries, reference: u32) {
     // SAFETY: passed on to the caller; each piece is read before it is freed, and the first block goes last.
     unsafe {
         entries.further_pieces(entries.get(reference), |piece, _| arena.release(piece));

@@ -182,7 +182,8 @@ impl Shard {
         self.retired = std::mem::take(&mut cleared.retired);
         (self.mark, self.tap) = (cleared.mark, cleared.tap.take());
         if len > 0 {
-            let wanted = self.tap.is_some();
+            // What was cleared first has all that is still to be saved: the others came after it.
+            let wanted = self.unsaved() > 0 && !self.retired_is_wanted();
             self.retired.push(Retired {
                 index: cleared.index,
                 bucket: 0,

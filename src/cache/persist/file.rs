@@ -179,7 +179,13 @@ fn remove_left_over(path: &Path) -> Outcome<()> {
     }
     // With the lock, so that who has made it a moment ago does not take it for his.
     let own = file.metadata().map_err(|error| Fault::system("Looking at", path, error))?;
-    if is_same(&own, &metadata) { fs::remove_file(path).or_else(gone) } else { Ok(()) }
+    if !is_same(&own, &metadata) {
+        return Ok(());
+    }
+    // Elsewhere its name would be taken until it is closed.
+    #[cfg(not(unix))]
+    drop(file);
+    fs::remove_file(path).or_else(gone)
 }
 
 fn busy(path: &Path) -> Fault {

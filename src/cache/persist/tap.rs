@@ -20,8 +20,8 @@ use super::{
 };
 use crate::cache::arena::NIL;
 
-/// Values above this many bytes are parked, and written without the lock.
-pub const PARKED_FROM: usize = 256 << 10;
+/// Values above this many bytes are parked, and written without the lock. Fewer under Miri, which takes minutes for as many.
+pub const PARKED_FROM: usize = if cfg!(miri) { 4 << 10 } else { 256 << 10 };
 /// Bytes of the pieces that copies are collected in.
 const CHUNK: usize = 16 << 10;
 
@@ -241,7 +241,7 @@ impl Tap {
         self.count_saved();
         let entry = entries.get(reference);
         if reference == self.reading {
-            // Whoever reads it frees it.
+            // Not to be freed before it has been read.
             entry.set_parked(true);
             return;
         }
@@ -293,12 +293,10 @@ impl Tap {
         self.reading = reference;
     }
 
-    /// Says that it has been read. If it has left the cache meanwhile it is the caller's, who has to free it.
+    /// Says that it has been read. True if it has been parked meanwhile, so that it must be let go of.
     pub fn end_reading(&mut self, entry: Entry<'_>) -> bool {
         self.reading = NIL;
-        let left = entry.is_parked();
-        entry.set_parked(false);
-        left
+        entry.is_parked()
     }
 }
 

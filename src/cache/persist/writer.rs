@@ -146,8 +146,8 @@ impl<O: Output> Work<'_, O> {
             while left > 0 {
                 self.visit(shard, [usize::MAX; 2])?;
                 let still = self.saving.left(shard);
-                if still == left {
-                    // Counted as missed when the save ends.
+                // Unless they were cleared just now, they are counted as missed when the save ends.
+                if still == left && !self.saving.has_cleared(shard) {
                     return Ok(());
                 }
                 left = still;

@@ -118,8 +118,8 @@ impl Shard {
         true
     }
 
-    /// Says that a large entry has been read without the lock. If it has left the shard meanwhile its memory is the
-    /// caller's, who has to free it.
+    /// Says that a large entry has been read without the lock. True if it has left the shard meanwhile and was parked, so
+    /// that the caller must let go of it.
     pub fn end_reading(&mut self, entry: Entry<'_>) -> bool {
         let Some(tap) = &mut self.tap else { return false };
         if tap.end_reading(entry) {
@@ -140,6 +140,11 @@ impl Shard {
     /// Whether entries that were cleared are still to be saved.
     pub fn retired_is_wanted(&self) -> bool {
         self.retired.iter().any(|retired| retired.wanted)
+    }
+
+    /// Whether those of them that are freed next are still to be saved.
+    pub fn next_retired_is_wanted(&self) -> bool {
+        self.retired.last().is_some_and(|retired| retired.wanted)
     }
 
     /// How many entries are still to be saved.

@@ -15,6 +15,7 @@ use super::{
             format::Record,
             tap::{self, Kept, Large, Meter, Moment, Tap},
         },
+        placement,
         shard::{
             Shard,
             save::{Copied, Step},
@@ -118,7 +119,7 @@ impl Saving<'_> {
     pub fn free(&self, kept: Kept) {
         kept.give_back(&self.meter);
         for parked in kept.parked {
-            self.free_parked(parked.large.reference);
+            self.release_parked(parked.large.reference);
         }
     }
 
@@ -136,9 +137,14 @@ impl Saving<'_> {
     pub fn end_reading(&self, shard: usize, reference: u32) {
         let entry: Entry<'_> = self.store.entries.get(reference);
         if self.with(shard, |shard| shard.end_reading(entry)) == Some(true) {
-            // It let go of its tags when it left.
-            self.store.discard(reference);
+            self.release_parked(reference);
         }
+    }
+
+    /// Whether entries of a shard that were cleared are still to be saved.
+    #[must_use]
+    pub fn has_cleared(&self, shard: usize) -> bool {
+        self.with(shard, |shard| shard.retired_is_wanted()) == Some(true)
     }
 
     /// Frees entries of a shard that were cleared; those that are still to be saved are kept. False if there are no more.
@@ -183,10 +189,11 @@ impl Saving<'_> {
         missed
     }
 
-    fn free_parked(&self, reference: u32) {
-        self.store.entries.get(reference).set_parked(false);
-        // It let go of its tags when it left.
-        self.store.discard(reference);
+    fn release_parked(&self, reference: u32) {
+        // SAFETY: it was parked for this save, which has just stopped using it.
+        unsafe {
+            placement::release_parked(&mut self.store.arena.lock(), self.store.entries, reference);
+        };
     }
 
     fn with<R>(&self, shard: usize, work: impl FnOnce(&mut Shard) -> R) -> Option<R> {

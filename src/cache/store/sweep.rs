@@ -41,7 +41,7 @@ impl Store {
                     self.len.fetch_sub(1, Relaxed);
                     slot.counters.expirations.count();
                     found.push(reference);
-                } else if !shard.retired_is_wanted()
+                } else if !shard.next_retired_is_wanted()
                     && let Some(reference) = shard.next_retired()
                 {
                     steps = steps.saturating_sub(1);

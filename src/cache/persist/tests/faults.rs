@@ -7,7 +7,9 @@ use super::{
         blocks::{DONE, ENTRIES, HEAD, Tag, VALUE, Writer, room_for_frame},
         fault::Fault,
         format::{Deadline, Header, Record, Standing, Totals, push_keep, push_tag},
-        reader, writer,
+        reader,
+        tap::PARKED_FROM,
+        writer,
     },
     Memory, ToMemory, assert_clean, cancelled_now, load, noon, other, save, save_with,
 };
@@ -17,13 +19,16 @@ use crate::cache::{
     tests::{Random, get, settings, store},
 };
 
+/// A value that is parked.
+static LARGE: [u8; PARKED_FROM + (44 << 10)] = [7; _];
+
 fn sample() -> Store {
     let store = store(settings(4 << 20, Kind::S3Fifo));
     for number in 0..40_u32 {
         let ttl = (number % 2 == 0).then_some(1000);
         store.set(format!("key {number}").as_bytes(), 3, &[number as u8; 50], ttl).unwrap();
     }
-    store.set(b"large", 3, &[7; 300 << 10], None).unwrap();
+    store.set(b"large", 3, &LARGE, None).unwrap();
     store
 }
 
@@ -42,7 +47,7 @@ fn a_fault_at_any_step_publishes_nothing_and_harms_nothing() {
         let (saved, memory) = save_with(&from, super::PLENTY, &|_| {
             // Things go on, so that the save has kept something when it fails.
             from.set(b"key 1", 3, b"new", None).unwrap();
-            from.set(b"large", 3, &[7; 300 << 10], None).unwrap();
+            from.set(b"large", 3, &LARGE, None).unwrap();
             if left.get() == 0 {
                 return Err(io::ErrorKind::StorageFull.into());
             }
