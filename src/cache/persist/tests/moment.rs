@@ -134,6 +134,64 @@ fn two_saves_one_behind_the_other_have_what_was_there_each_time() {
 }
 
 #[test]
+fn tags_are_those_of_the_moment_whoever_has_their_numbers_later() {
+    for policy in POLICIES {
+        let store = store(Settings { shards: 2, ..settings(8 << 20, policy) });
+        let large = vec![5; PARKED_FROM + 1];
+        for number in 0..6 {
+            let tags = [format!("tag {number}"), "all".to_owned()];
+            store.set_tagged(&key(number), 0, b"small", None, &tags).unwrap();
+            store.set_tagged(&key(100 + number), 0, &large, None, &tags).unwrap();
+        }
+        let file = save_after(&store, || {
+            for number in 0..3 {
+                store.set_tagged(&key(number), 0, b"other", None, &["other"]).unwrap();
+                store.delete(&key(100 + number));
+            }
+            store.clear().unwrap();
+            for number in 0..40 {
+                store.set_tagged(&key(number), 0, b"new", None, &[key(number)]).unwrap();
+            }
+        });
+        let to = other(settings(8 << 20, policy));
+        assert_eq!(load(&to, &file).unwrap().entries, 12);
+        assert!(!to.invalidate_tag(b"other"));
+        assert!(!to.invalidate_tag(&key(5)));
+        for number in 0..6 {
+            assert_eq!(get(&to, &key(number)).as_deref(), Some(&b"small"[..]));
+            assert!(to.invalidate_tag(format!("tag {number}").as_bytes()));
+            assert_eq!(get(&to, &key(number)), None);
+            assert_eq!(get(&to, &key(100 + number)), None);
+        }
+        store.clear().unwrap();
+        to.clear().unwrap();
+        while store.needs_sweeping() && store.sweep(1000) {}
+        while to.needs_sweeping() && to.sweep(1000) {}
+        assert_eq!((store.tags_held(), to.tags_held()), (0, 0));
+        assert_clean(&store);
+    }
+}
+
+#[test]
+fn what_a_tag_makes_void_during_a_save_is_not_in_the_file() {
+    for policy in POLICIES {
+        let store = store(settings(8 << 20, policy));
+        for number in 0..20 {
+            let tag = if number % 2 == 0 { "even" } else { "odd" };
+            store.set_tagged(&key(number), 0, b"value", None, &[tag]).unwrap();
+        }
+        let file = save_after(&store, || {
+            assert!(store.invalidate_tag(b"odd"));
+            store.set_tagged(&key(1), 0, b"new", None, &["odd"]).unwrap();
+        });
+        let to = other(settings(8 << 20, policy));
+        assert_eq!(load(&to, &file).unwrap().entries, 10);
+        assert!((0..20).all(|it| get(&to, &key(it)).is_some() == (it % 2 == 0)));
+        assert_clean(&store);
+    }
+}
+
+#[test]
 fn what_is_cleared_during_a_save_is_in_the_file() {
     for policy in POLICIES {
         let store = store(Settings { shards: 2, ..settings(8 << 20, policy) });
