@@ -103,18 +103,14 @@ class SharedLoader {
     if (typeof found === 'number' && found < 0) {
       throw this.#port.refused(found, key);
     }
-    // A copy: it must not change while others wait for it.
-    const own = typeof key === 'string' ? key : Buffer.from(key);
-    /** @type {Job} */
-    const job = { key: own, run: (context) => load(key, context), options };
     if (found === undefined) {
-      return this.#wait(job);
+      return this.#wait(jobOf(key, load, options));
     }
     const stale = served && native.wasStale();
     try {
       const value = this.#port.read(found, key);
       if (stale) {
-        this.#refresh(job);
+        this.#refresh(jobOf(key, load, options));
       }
       return Promise.resolve(value);
     } catch (thrown) {
@@ -467,6 +463,18 @@ class SharedLoader {
   #reasonOf([id, text]) {
     return this.#failures.has(id) ? this.#failures.get(id) : error('ERR_HEAPWISE_SHARED_CACHE_LOAD', text);
   }
+}
+
+/**
+ * @param {Key} key
+ * @param {(key: any, context: LoadContext) => any} load
+ * @param {LoadOptions} options
+ * @returns {Job}
+ */
+function jobOf(key, load, options) {
+  // A copy: it must not change while others wait for it.
+  const own = typeof key === 'string' ? key : Buffer.from(key);
+  return { key: own, run: (context) => load(key, context), options };
 }
 
 /** What other threads are told of a failure. @param {unknown} reason */

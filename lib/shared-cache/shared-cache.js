@@ -121,6 +121,8 @@ function createSharedCacheClass({ binding, timers }) {
     #restored;
     /** Once something is loaded. @type {SharedLoader | undefined} */
     #loader = undefined;
+    /** @type {import('../cache/loader.js').LoadOptions | undefined} */
+    #loadDefaults = undefined;
     #isClosed = false;
 
     /** @param {import('../..').SharedCacheOptions} options */
@@ -270,7 +272,8 @@ function createSharedCacheClass({ binding, timers }) {
       if (typeof key !== 'string') {
         checkKey(key);
       }
-      const given = loadOptions(options, this.#settings.ttl, 'SharedCache.getOrLoad', LOAD_OPTIONS);
+      const given =
+        options === undefined ? (this.#loadDefaults ??= this.#loadOptions({})) : this.#loadOptions(options);
       this.#loader ??= new SharedLoader(
         {
           native: () => this.#native,
@@ -508,6 +511,11 @@ function createSharedCacheClass({ binding, timers }) {
       return typeof stored === 'string'
         ? native.setEncoded(key, stored, ttl, tags)
         : native.setBytes(key, stored, BUFFER + ENCODED, ttl, tags);
+    }
+
+    /** @param {import('../..').SharedCacheLoadOptions} options */
+    #loadOptions(options) {
+      return loadOptions(options, this.#settings.ttl, 'SharedCache.getOrLoad', LOAD_OPTIONS);
     }
 
     /**
