@@ -30,7 +30,7 @@ const BAD_KEY = -1;
 const TOO_LARGE = -2;
 const NO_MEMORY = -3;
 const TOO_SMALL = -5;
-const BAD_TAGS = -6;
+const BAD_TAGS = -10;
 
 /** Values that are no strings come through here, up to this size. Bytes. */
 const WINDOW = 64 << 10;

@@ -33,9 +33,9 @@ pub mod answer {
     /// The target is too small for the value.
     pub const TOO_SMALL: i32 = -5;
     /// There are too many tags, or they are too long.
-    pub const BAD_TAGS: i32 = -6;
+    pub const BAD_TAGS: i32 = -10;
     /// What was loaded is not wanted any more.
-    pub const SUPERSEDED: i32 = -7;
+    pub const SUPERSEDED: i32 = -11;
 }
 
 /// Bytes of all tags of an entry, at most: what one set may add to what the budget lends to tables.
