@@ -88,11 +88,15 @@ export type HeapwiseErrorCode =
   | 'ERR_HEAPWISE_CACHE_LOAD_TIMEOUT'
   /** The size of a value is not a finite number >= 0, or is not known. `TypeError` */
   | 'ERR_HEAPWISE_CACHE_SIZE'
-  /** `RangeError` */
+  /** An option or a size that an `LRUCache` of heapwise/lru-cache cannot take. `TypeError` */
   | 'ERR_HEAPWISE_LRU_CACHE_INVALID'
+  /** `memo` of an `LRUCache` without a `memoMethod`. `Error` */
   | 'ERR_HEAPWISE_LRU_CACHE_NO_MEMO'
+  /** `forceFetch` of an `LRUCache` found no value. `Error` */
   | 'ERR_HEAPWISE_LRU_CACHE_NO_VALUE'
+  /** The key was set, deleted or evicted while an `LRUCache` fetched it. `Error` */
   | 'ERR_HEAPWISE_LRU_CACHE_FETCH_ABORTED'
+  /** `RangeError` */
   | 'ERR_HEAPWISE_SHARED_CACHE_SETTINGS'
   /** `Error` */
   | 'ERR_HEAPWISE_SHARED_CACHE_MEMORY'

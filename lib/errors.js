@@ -104,7 +104,7 @@ const table = {
   },
   ERR_HEAPWISE_LRU_CACHE_INVALID: { base: TypeError, message: (reason) => reason },
   ERR_HEAPWISE_LRU_CACHE_NO_MEMO: { base: Error, message: () => 'no memoMethod provided to constructor' },
-  ERR_HEAPWISE_LRU_CACHE_NO_VALUE: { base: Error, message: () => 'fetch() returned undefined' },
+  ERR_HEAPWISE_LRU_CACHE_NO_VALUE: { base: Error, message: (reason) => reason },
   ERR_HEAPWISE_LRU_CACHE_FETCH_ABORTED: { base: Error, message: (why) => why },
   ERR_HEAPWISE_SHARED_CACHE_SETTINGS: { base: RangeError, message: (reason) => reason },
   ERR_HEAPWISE_SHARED_CACHE_MEMORY: { base: Error, message: (reason) => reason },

@@ -1,9 +1,12 @@
 'use strict';
 
+const { ALL } = require('../cache/lru.js');
 const { Fetch } = require('./fetch.js');
 
 /**
  * What can be walked through of a Store: `back` from the entry that is evicted next, else from the one that was used last.
+ *
+ * One generator each, because one within another takes as long again.
  *
  * @typedef {import('./store.js').Store} Store
  */
@@ -16,11 +19,16 @@ const { Fetch } = require('./fetch.js');
  * @param {boolean} back
  */
 function* keysOf(store, allowStale, back) {
-  for (const slot of brought(store, allowStale, back)) {
-    const key = store.keyOf(slot);
-    if (key !== undefined) {
-      yield key;
+  const walk = store.walk(back);
+  try {
+    for (let slot = walk.step(); slot !== ALL; slot = walk.step()) {
+      const key = store.keyOf(slot);
+      if (key !== undefined && shows(store, slot, allowStale)) {
+        yield key;
+      }
     }
+  } finally {
+    walk.stop();
   }
 }
 
@@ -30,8 +38,15 @@ function* keysOf(store, allowStale, back) {
  * @param {boolean} back
  */
 function* valuesOf(store, allowStale, back) {
-  for (const slot of brought(store, allowStale, back)) {
-    yield store.valueOf(slot);
+  const walk = store.walk(back);
+  try {
+    for (let slot = walk.step(); slot !== ALL; slot = walk.step()) {
+      if (shows(store, slot, allowStale)) {
+        yield store.valueOf(slot);
+      }
+    }
+  } finally {
+    walk.stop();
   }
 }
 
@@ -42,11 +57,16 @@ function* valuesOf(store, allowStale, back) {
  * @returns {Generator<[any, any], void>}
  */
 function* entriesOf(store, allowStale, back) {
-  for (const slot of brought(store, allowStale, back)) {
-    const key = store.keyOf(slot);
-    if (key !== undefined) {
-      yield [key, store.valueOf(slot)];
+  const walk = store.walk(back);
+  try {
+    for (let slot = walk.step(); slot !== ALL; slot = walk.step()) {
+      const key = store.keyOf(slot);
+      if (key !== undefined && shows(store, slot, allowStale)) {
+        yield [key, store.valueOf(slot)];
+      }
     }
+  } finally {
+    walk.stop();
   }
 }
 
@@ -59,27 +79,28 @@ function* entriesOf(store, allowStale, back) {
  * @returns {Generator<[any, any], void>}
  */
 function* settledEntriesOf(store, allowStale, back) {
-  for (const slot of store.walk(back)) {
-    const value = store.settledValueOf(slot);
-    if (value !== undefined && (allowStale || !store.isOver(slot))) {
-      yield [store.keyOf(slot), value];
+  const walk = store.walk(back);
+  try {
+    for (let slot = walk.step(); slot !== ALL; slot = walk.step()) {
+      const value = store.settledValueOf(slot);
+      if (value !== undefined && (allowStale || !store.isOver(slot))) {
+        yield [store.keyOf(slot), value];
+      }
     }
+  } finally {
+    walk.stop();
   }
 }
 
 /**
- * Slots of entries that are not being fetched.
+ * Whether an iterator shows what lies in a slot: nothing that is over, or being fetched.
  *
  * @param {Store} store
+ * @param {number} slot
  * @param {boolean} allowStale
- * @param {boolean} back
  */
-function* brought(store, allowStale, back) {
-  for (const slot of store.walk(back)) {
-    if ((allowStale || !store.isOver(slot)) && !(store.valueOf(slot) instanceof Fetch)) {
-      yield slot;
-    }
-  }
+function shows(store, slot, allowStale) {
+  return (allowStale || !store.isOver(slot)) && !(store.valueOf(slot) instanceof Fetch);
 }
 
 module.exports = { entriesOf, keysOf, settledEntriesOf, valuesOf };

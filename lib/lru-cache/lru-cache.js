@@ -545,16 +545,7 @@ class LRUCache {
   }
 
   purgeStale() {
-    const store = this.#store;
-    let found = false;
-    for (const slot of store.walk(true)) {
-      if (store.isOver(slot)) {
-        store.expire(slot);
-        store.tell();
-        found = true;
-      }
-    }
-    return found;
+    return this.#store.purge();
   }
 
   /** @param {K} key */
@@ -604,7 +595,7 @@ class LRUCache {
     return this.#traced(key, options, async (status) => {
       const value = await this.#fetch(key, options ?? NONE, status);
       if (value === undefined) {
-        throw error('ERR_HEAPWISE_LRU_CACHE_NO_VALUE');
+        throw error('ERR_HEAPWISE_LRU_CACHE_NO_VALUE', 'fetch() returned undefined');
       }
       return value;
     });

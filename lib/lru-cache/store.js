@@ -9,7 +9,7 @@ const { Autopurge } = require('./autopurge.js');
 const { publishDelete } = require('./channels.js');
 const { Departures } = require('./departures.js');
 const { Fetch } = require('./fetch.js');
-const { TO_NEWEST, TO_OLDEST, Walks } = require('./walks.js');
+const { TO_NEWEST, TO_OLDEST, Walk, Walks } = require('./walks.js');
 
 /**
  * @typedef {import('../../lru-cache').LRUCache.DisposeReason} Reason
@@ -33,7 +33,7 @@ class Store {
   #lru;
   /** @type {Autopurge | undefined} */
   #autopurge;
-  #walks = new Walks();
+  #walks;
   #departures;
   /** Whether it matters which value leaves. */
   #watched;
@@ -56,6 +56,7 @@ class Store {
     this.#departures = new Departures(owner, dispose, disposeAfter);
     this.#watched = fetches || this.#departures.heard;
     this.#slots = new Slots(this.#most, sized);
+    this.#walks = new Walks(this.#slots);
     this.#index = new KeyIndex(this.#slots);
     this.#lru = new Lru(this.#slots);
   }
@@ -312,8 +313,8 @@ class Store {
         this.#depart(slot, reason);
       }
     }
-    this.#walks.end();
     this.#slots = new Slots(this.#most, this.#sized);
+    this.#walks.reset(this.#slots);
     this.#index = new KeyIndex(this.#slots);
     this.#lru = new Lru(this.#slots);
     this.#autopurge?.clear();
@@ -331,21 +332,9 @@ class Store {
     this.#departures.tell();
   }
 
-  /** Slots from the newest to the oldest, or back. See Walk. @param {boolean} back @returns {Generator<number, void>} */
-  *walk(back) {
-    const direction = back ? TO_NEWEST : TO_OLDEST;
-    const first = this.#slots.links[(ALL << 1) | direction];
-    if (first === ALL) {
-      return;
-    }
-    const key = this.#slots.pairs[first << 1];
-    // Many who ask for the first one do not want another: no walk for them.
-    yield first;
-    for (const slot of this.#walks.through(this.#slots, direction)) {
-      if (!Object.is(this.#slots.pairs[slot << 1], key)) {
-        yield slot;
-      }
-    }
+  /** Through the slots, from the newest to the oldest, or back. @param {boolean} back */
+  walk(back) {
+    return new Walk(this.#walks, back ? TO_NEWEST : TO_OLDEST);
   }
 
   /** Slots from the newest to the oldest, as it is now. */
@@ -356,6 +345,24 @@ class Store {
   /** When an entry is over. @param {number} slot @returns {number} Infinity: never */
   endOf(slot) {
     return this.ages?.endOf(slot) ?? Infinity;
+  }
+
+  /** Removes all that is over, and tells. @returns {boolean} whether there was anything */
+  purge() {
+    let found = false;
+    const walk = this.walk(true);
+    try {
+      for (let slot = walk.step(); slot !== ALL; slot = walk.step()) {
+        if (this.isOver(slot)) {
+          found = true;
+          this.expire(slot);
+          this.tell();
+        }
+      }
+    } finally {
+      walk.stop();
+    }
+    return found;
   }
 
   /** Removes an entry whose time is over. @param {number} slot */

@@ -11,46 +11,71 @@ const TO_NEWEST = 1;
  * is used before the walk comes to it lies behind the newest then, where the walk does not look.
  */
 class Walk {
-  #slots;
+  #walks;
   #direction;
-  #next;
+  #next = ALL;
   /** The last one that it will come to. */
-  #last;
+  #last = ALL;
+  /** Steps taken, up to two. */
+  #steps = 0;
+  /** @type {unknown} */
+  #firstKey;
 
   /**
-   * @param {import('../cache/slots.js').Slots} slots
+   * @param {Walks} walks
    * @param {number} direction
    */
-  constructor(slots, direction) {
-    this.#slots = slots;
+  constructor(walks, direction) {
+    this.#walks = walks;
     this.#direction = direction;
-    this.#next = slots.links[(ALL << 1) | direction];
-    this.#last = slots.links[(ALL << 1) | (direction ^ 1)];
   }
 
   /** @returns {number} a slot; ALL at the end */
   step() {
-    const slot = this.#next;
-    this.#pass(slot);
-    return slot;
+    const { links, pairs } = this.#walks.slots;
+    if (this.#steps === 0) {
+      // Many who ask for the first one do not want another: nobody need know of them.
+      this.#steps = 1;
+      const first = links[(ALL << 1) | this.#direction];
+      this.#firstKey = pairs[first << 1];
+      return first;
+    }
+    if (this.#steps === 1) {
+      this.#steps = 2;
+      this.#next = links[(ALL << 1) | this.#direction];
+      this.#last = links[(ALL << 1) | (this.#direction ^ 1)];
+      this.#walks.add(this);
+    }
+    const slot = this.#pass();
+    return slot !== ALL && Object.is(pairs[slot << 1], this.#firstKey) ? this.#pass() : slot;
   }
 
   /** A slot is about to leave its place. @param {number} slot */
   leave(slot) {
     if (slot === this.#next) {
-      this.#pass(slot);
+      this.#pass();
     } else if (slot === this.#last) {
-      this.#last = this.#slots.links[(slot << 1) | (this.#direction ^ 1)];
+      this.#last = this.#walks.slots.links[(slot << 1) | (this.#direction ^ 1)];
     }
   }
 
+  /** There is nothing left to come to. */
   end() {
     this.#next = ALL;
   }
 
-  /** @param {number} slot */
-  #pass(slot) {
-    this.#next = slot === this.#last || slot === ALL ? ALL : this.#slots.links[(slot << 1) | this.#direction];
+  /** Nobody walks on. */
+  stop() {
+    if (this.#steps === 2) {
+      this.#walks.remove(this);
+    }
+  }
+
+  #pass() {
+    const slot = this.#next;
+    const isLast = slot === this.#last || slot === ALL;
+    this.#next = isLast ? ALL : this.#walks.slots.links[(slot << 1) | this.#direction];
+    return slot;
   }
 }
 
@@ -59,9 +84,24 @@ class Walks {
   /** Held weakly: an iterator that is left lying tells nobody. @type {WeakRef<Walk>[]} */
   #refs = [];
 
+  /** @param {import('../cache/slots.js').Slots} slots */
+  constructor(slots) {
+    this.slots = slots;
+  }
+
   /** Whether there is anybody to tell. */
   get any() {
     return this.#refs.length !== 0;
+  }
+
+  /** @param {Walk} walk */
+  add(walk) {
+    this.#refs.push(new WeakRef(walk));
+  }
+
+  /** @param {Walk} walk */
+  remove(walk) {
+    this.#refs = this.#refs.filter((ref) => ref.deref() !== walk);
   }
 
   /** @param {number} slot */
@@ -69,27 +109,11 @@ class Walks {
     this.#each((walk) => walk.leave(slot));
   }
 
-  /** There is nothing left to walk through. */
-  end() {
+  /** All entries are gone. @param {import('../cache/slots.js').Slots} slots those from now on */
+  reset(slots) {
+    this.slots = slots;
     this.#each((walk) => walk.end());
     this.#refs = [];
-  }
-
-  /**
-   * @param {import('../cache/slots.js').Slots} slots
-   * @param {number} direction
-   * @returns {Generator<number, void>} slots
-   */
-  *through(slots, direction) {
-    const walk = new Walk(slots, direction);
-    this.#refs.push(new WeakRef(walk));
-    try {
-      for (let slot = walk.step(); slot !== ALL; slot = walk.step()) {
-        yield slot;
-      }
-    } finally {
-      this.#refs = this.#refs.filter((ref) => ref.deref() !== walk);
-    }
   }
 
   /** @param {(walk: Walk) => void} fn */
@@ -104,4 +128,4 @@ class Walks {
   }
 }
 
-module.exports = { TO_NEWEST, TO_OLDEST, Walks };
+module.exports = { TO_NEWEST, TO_OLDEST, Walk, Walks };
