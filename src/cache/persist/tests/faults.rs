@@ -305,7 +305,7 @@ fn a_value_that_claims_to_be_huge_takes_no_memory() {
     let mut record = entry(b"key", b"");
     record[1] = 0x80;
     record[4..8].copy_from_slice(&u32::MAX.to_le_bytes());
-    for parts in [vec![], vec![vec![1; 1000]], vec![vec![]], vec![vec![1], vec![2; 1 << 20]]] {
+    for parts in [vec![], vec![vec![1; 1000]], vec![vec![]], vec![vec![1], vec![2; 4 << 10]]] {
         let mut blocks = vec![(HEAD, header()), (ENTRIES, record.clone())];
         blocks.extend(parts.into_iter().map(|part| (VALUE, part)));
         let fault = refused(&made_of(&blocks));

@@ -422,7 +422,7 @@ fn threads_that_write_all_the_time_leave_a_moment_in_the_file() {
                 });
             }
             let _stop = Stop(&stop);
-            for _ in 0..if cfg!(miri) { 2 } else { 30 } {
+            for _ in 0..if cfg!(miri) { 1 } else { 30 } {
                 let before = rounds.load(SeqCst);
                 while rounds.load(SeqCst) == before {
                     thread::yield_now();
