@@ -250,12 +250,17 @@ function createSharedCacheClass({ binding, timers }) {
       if (typeof key !== 'string') {
         checkKey(key);
       }
-      const terms = options === undefined ? NO_TERMS : termsOf(options);
       const set = this.#set;
-      const refusal =
-        typeof value === 'string'
-          ? set(key, value, terms.ttl, terms.tags)
-          : this.#setOther(key, value, terms);
+      let refusal;
+      if (options === undefined) {
+        refusal = typeof value === 'string' ? set(key, value) : this.#setOther(key, value, NO_TERMS);
+      } else {
+        const terms = termsOf(options);
+        refusal =
+          typeof value === 'string'
+            ? set(key, value, terms.ttl, terms.tags)
+            : this.#setOther(key, value, terms);
+      }
       if (refusal !== undefined) {
         throw this.#refused(refusal, key);
       }

@@ -12,6 +12,8 @@ pub struct Call<'a, const N: usize> {
     pub env: sys::napi_env,
     /// The arguments; `undefined` where fewer were given.
     pub args: [sys::napi_value; N],
+    /// How many were given.
+    pub count: usize,
     /// The cache.
     pub handle: &'a Handle,
 }
@@ -44,7 +46,7 @@ pub unsafe fn enter<const N: usize>(
     }
     // SAFETY: the data is a handle that the function keeps alive.
     let Some(handle) = (unsafe { data.cast::<Handle>().as_ref() }) else { return UNDEFINED };
-    let call = Call { env, args, handle };
+    let call = Call { env, args, count, handle };
     std::panic::catch_unwind(AssertUnwindSafe(|| body(&call))).unwrap_or(UNDEFINED)
 }
 

@@ -232,7 +232,7 @@ pub unsafe extern "C" fn set_bytes(
         let kind = call::to_number(env, kind).map_or(0, to_u64);
         let kind = u8::try_from(kind).unwrap_or(ASCII);
         with_key(call, |store, key, scratch| {
-            let terms = Terms { ttl, tags, units: &mut scratch.units };
+            let terms = Terms { given: true, ttl, tags, units: &mut scratch.units };
             stored(call.handle, store, env, key, kind, value, terms)
         })
     };
@@ -298,7 +298,7 @@ fn set_string(call: &Call<'_, 4>, encoded: u8) -> sys::napi_value {
         };
         // Not the units of the value: tags are read into them.
         let units = &mut scratch.tag_units;
-        let terms = Terms { ttl, tags, units };
+        let terms = Terms { given: call.count > 2, ttl, tags, units };
         let value = if kind == UTF16 { units_as_bytes(&scratch.units) } else { &scratch.value };
         let stored = stored(handle, store, env, key, kind | encoded, value, terms);
         scratch.shrink();
@@ -308,6 +308,7 @@ fn set_string(call: &Call<'_, 4>, encoded: u8) -> sys::napi_value {
 
 /// On which terms a value is stored: what JavaScript has passed.
 struct Terms<'a> {
+    given: bool, // whether it has passed any: to look costs something
     ttl: sys::napi_value,
     tags: sys::napi_value,
     units: &'a mut Vec<u16>, // to read tags into
@@ -322,10 +323,11 @@ fn stored(
     value: &[u8],
     terms: Terms<'_>,
 ) -> Option<sys::napi_value> {
-    let Terms { ttl, tags, units } = terms;
+    let Terms { given, ttl, tags, units } = terms;
     // Not a number: none was given.
-    let ttl = call::to_number(env, ttl).map(|ttl| to_u64(ttl.ceil()));
-    let refusal = match read_tags(env, tags, units) {
+    let ttl = given.then(|| call::to_number(env, ttl)).flatten().map(|ttl| to_u64(ttl.ceil()));
+    let tags = if given { read_tags(env, tags, units) } else { Tags::None };
+    let refusal = match tags {
         Tags::None => store.set(key, kind, value, ttl).err(),
         Tags::Some(tags) => store.set_tagged(key, kind, value, ttl, &tags).err(),
         Tags::Bad => return Some(call::integer(env, answer::BAD_TAGS)),
