@@ -3,7 +3,11 @@
 const assert = require('node:assert/strict');
 const { describe, test } = require('node:test');
 const { Cache } = require('..');
-const { hashInteger } = require('../lib/cache/hash.js');
+const { Distinctions } = require('../lib/cache/distinctions.js');
+const { SEED, hashInteger } = require('../lib/cache/hash.js');
+const { KeyIndex } = require('../lib/cache/key-index.js');
+const { KeyMap } = require('../lib/cache/key-map.js');
+const { Slots } = require('../lib/cache/slots.js');
 const { seeded } = require('./helper.js');
 
 const COUNT = 20_000;
@@ -34,9 +38,9 @@ const least = (measure) => Math.min(measure(), measure(), measure());
 /** Integers that belong into the same cell of a table of up to 2^12. */
 function colliding(count) {
   const keys = [];
-  const cell = hashInteger(0) >>> 20;
+  const cell = hashInteger(0, SEED) >>> 20;
   for (let key = 0; keys.length < count; key++) {
-    if (hashInteger(key) >>> 20 === cell) {
+    if (hashInteger(key, SEED) >>> 20 === cell) {
       keys.push(key);
     }
   }
@@ -180,6 +184,58 @@ describe('keys of a Cache', () => {
       assert.equal(cache.size, 0);
       assert.equal(cache.has(keys[0]), false);
     }
+  });
+
+  test('that are long and ordinary stay in the table, which reads more of their characters', (t) => {
+    const add = t.mock.method(KeyMap.prototype, 'add');
+    const id = (i) => String(i).padStart(7, '0');
+    const kinds = [
+      (i) => `https://shop.example/products/${i}/reviews?page=${i % 7}&sort=newest`,
+      (i) => `/products/${id(i)}/comments/of/everybody`,
+      (i) => `/users/${(i * 7919).toString(36)}/settings/of/all/devices`,
+      hidden,
+    ];
+    for (const others of [0, 20_000]) {
+      for (const kind of kinds) {
+        const slots = new Slots(2 ** 24, false);
+        const index = new KeyIndex(slots);
+        const put = (key) => {
+          assert.equal(index.find(key), 0);
+          const slot = slots.take();
+          slots.pairs[slot << 1] = key;
+          index.add(key, slot, index.lastHash);
+        };
+        for (let i = 0; i < others; i++) {
+          put(i);
+          put(`/static/build/chunk/${i}/of/all`);
+        }
+        for (let i = 0; i < 20_000; i++) {
+          put(kind(i));
+        }
+        assert.ok(Array.from({ length: 20_000 }, (_, i) => index.find(kind(i))).every((slot) => slot !== 0));
+        assert.equal(add.mock.callCount(), 0, kind(5));
+      }
+    }
+  });
+
+  test('that are long and collide are noticed in a large table as well', (t) => {
+    const positions = t.mock.method(Distinctions.prototype, 'positions');
+    const slots = new Slots(2 ** 24, false);
+    const index = new KeyIndex(slots);
+    const put = (key) => {
+      index.find(key);
+      const slot = slots.take();
+      slots.pairs[slot << 1] = key;
+      index.add(key, slot, index.lastHash);
+    };
+    for (let i = 0; i < 2 ** 21 + 10; i++) {
+      put(i);
+    }
+    for (let i = 0; i < 3000; i++) {
+      put(hidden(i));
+    }
+    assert.ok(positions.mock.callCount() > 0);
+    assert.ok(Array.from({ length: 3000 }, (_, i) => index.find(hidden(i))).every((slot) => slot !== 0));
   });
 
   test('that differ each in another character are told apart', () => {

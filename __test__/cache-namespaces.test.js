@@ -252,6 +252,22 @@ describe('clear of a namespace', () => {
     assert.equal(cache.size, 10);
   });
 
+  test('has sets remove the dead, before they make the living go', () => {
+    const cache = new Cache({ max: 2000, policy: 'lru' });
+    const users = cache.namespace('users');
+    for (let i = 0; i < 1000; i++) {
+      cache.set(i, 'old');
+      users.set(i, 'dead');
+    }
+    users.clear();
+    for (let i = 1000; i < 2000; i++) {
+      cache.set(i, 'new');
+    }
+    const lost = Array.from({ length: 2000 }, (_, i) => i).filter((i) => !cache.has(i));
+    // The sweep begins anywhere: a few go before it comes to the dead.
+    assert.ok(lost.length < 20, `${lost.length}`);
+  });
+
   test('keeps what is being loaded from being stored', async () => {
     const cache = new Cache({ max: 10 });
     const users = cache.namespace('users');
@@ -300,6 +316,31 @@ describe('clear of a namespace', () => {
   });
 });
 
+test('namespaces with entries are not forgotten, whatever was cleared before', async () => {
+  const cache = new Cache({ max: 10 });
+  // In functions of their own: what a frame has had is not collected.
+  const use = (name, clear) => {
+    const namespace = cache.namespace(name);
+    namespace.set('a', 0);
+    clear(namespace);
+    namespace.set('a', name);
+  };
+  use('own', (namespace) => namespace.clear());
+  use('all', () => cache.clear());
+  use('own', (namespace) => namespace.clear());
+  for (let i = 0; i < 3; i++) {
+    await collected([new WeakRef({})]);
+  }
+  assert.deepEqual(
+    cache.dump().map(([key, value, { namespace }]) => [key, value, namespace]),
+    [
+      ['a', 'all', 'all'],
+      ['a', 'own', 'own'],
+    ],
+  );
+  assert.deepEqual([cache.namespace('own').get('a'), cache.namespace('all').get('a')], ['own', 'all']);
+});
+
 test('namespaces without entries are forgotten, those with entries are not', async () => {
   const cache = new Cache({ max: 10 });
   const refs = Array.from({ length: 100 }, (_, i) => new WeakRef(cache.namespace(`user ${i}`)));
@@ -326,6 +367,28 @@ test('names of namespaces that nobody has any more do not fill the memory', asyn
   const grown = process.memoryUsage().heapUsed - before;
   assert.ok(grown < (refs.length * length) / 2, `${grown} bytes`);
   assert.equal(cache.size, 0);
+});
+
+test('a key that was evicted from one namespace is no proof for that of another', () => {
+  const cache = new Cache({ max: 1000, policy: 's3fifo' });
+  const evict = (name, count) => {
+    for (let i = 0; i < count; i++) {
+      cache.namespace(name).set(`${name} ${i}`, i);
+    }
+  };
+  evict('a', 3000);
+  cache.namespace('b').set('settings', 1);
+  // Enough for what is new to go, too few for it to be forgotten.
+  evict('c', 500);
+  assert.equal(cache.namespace('b').has('settings'), false);
+  // It comes for the first time to another one, and back to its own one, where it is remembered.
+  cache.namespace('other').set('settings', 1);
+  cache.namespace('b').set('settings', 1);
+  evict('d', 500);
+  assert.deepEqual(
+    ['b', 'other'].map((name) => cache.namespace(name).has('settings')),
+    [true, false],
+  );
 });
 
 test('random operations on namespaces do what as many Maps do', () => {

@@ -124,6 +124,76 @@ describe('maxTtl', () => {
 });
 
 describe('a clock', () => {
+  test('is read by nobody while no entry has a time', () => {
+    let reads = 0;
+    const now = () => ++reads;
+    const cache = new Cache({ max: 50, now });
+    for (let i = 0; i < 100; i++) {
+      cache.set(i, i, { tags: ['t'] });
+      cache.get(i);
+      cache.delete(i - 5);
+    }
+    assert.equal(reads, 0);
+  });
+
+  test('that tells no number for a while does not end all expiry', () => {
+    const timers = manualTimers(() => 0.5);
+    const ManualCache = createCacheClass(timers);
+    let time = 1000;
+    const cache = new ManualCache({ max: 50, now: () => time });
+    cache.set('before', 1, { ttl: 100 });
+    time = NaN;
+    cache.set('meanwhile', 1, { ttl: 100 });
+    timers.advance(5000);
+    time = 2000;
+    cache.set('after', 1, { ttl: 50 });
+    time = 2050;
+    assert.equal(cache.get('after'), undefined);
+    assert.equal(cache.get('before'), undefined);
+    cache.set('later', 1, { ttl: 50 });
+    time = 10_000;
+    timers.advance(5000);
+    assert.equal(cache.size, 1, 'but for the one that has no end');
+  });
+
+  test('that throws does not take a tag away from its entries', async () => {
+    let left = Infinity;
+    let time = 1;
+    const now = () => {
+      if (--left < 0) {
+        throw new Error('no time');
+      }
+      return time;
+    };
+    const cache = new Cache({ max: 50, now });
+    cache.set('a', 1, { tags: ['t'], ttl: 1000 });
+    left = 0;
+    assert.throws(() => cache.invalidateTag('t'), /no time/);
+    left = Infinity;
+    assert.equal(cache.get('a'), 1);
+    // One that is over, and kept to serve in need: it has to go when there is no such thing any more.
+    await cache.getOrLoad('b', () => 2, { ttl: 10, staleIfError: 1000 });
+    time = 20;
+    for (let reads = 1; reads < 5; reads++) {
+      const nothing = () => {
+        left = reads;
+      };
+      await cache.getOrLoad('b', nothing, { tags: ['t'], negativeTtl: 0 }).catch(() => {});
+      left = Infinity;
+    }
+    assert.equal(cache.invalidateTag('t'), true);
+    assert.equal(cache.has('a'), false);
+  });
+
+  test('that goes back while a dump is made makes no time that load refuses', () => {
+    let time = 1000;
+    const cache = new Cache({ max: 5, now: () => (time -= 100) });
+    cache.set('a', 1, { ttl: 150 });
+    const other = new Cache({ max: 5 });
+    other.load(cache.dump());
+    assert.equal(other.size, 1);
+  });
+
   test('that throws does not lose or half store an entry', () => {
     let broken = false;
     let time = 5;

@@ -1056,6 +1056,26 @@ describe('dump and load of a Cache', () => {
 describe('the memory of a Cache', () => {
   const HEAVY = 'x'.repeat(100);
 
+  test('does not grow by the texts that keys were cut from, with which somebody asks', () => {
+    const cache = new Cache({ max: 1000 });
+    const key = (i) => `user:session:token:${i}`;
+    const used = () => {
+      globalThis.gc();
+      return process.memoryUsage().heapUsed;
+    };
+    for (let i = 0; i < 200; i++) {
+      cache.set(JSON.parse(JSON.stringify(key(i))), i);
+    }
+    const before = used();
+    for (let i = 0; i < 200; i++) {
+      const body = Buffer.from(`${key(i)}\n${'x'.repeat(100_000)}`).toString('latin1');
+      assert.equal(cache.get(body.slice(0, body.indexOf('\n'))), i);
+    }
+    const grown = used() - before;
+    assert.ok(grown < 5e6, `${grown} bytes`);
+    assert.equal(cache.size, 200);
+  });
+
   test('does not keep values and keys that left, for whatever reason', async () => {
     const clock = manualClock();
     const cache = new Cache({ max: 3, now: clock.now, onEvict: () => {} });

@@ -104,8 +104,8 @@ function createCacheClass(timers) {
       this.#assertOpen();
       const entries = this.#entries;
       const { slots, policy } = entries;
-      const now = slots.times === undefined ? 0 : entries.now();
       entries.readClock();
+      const now = slots.times === undefined ? 0 : slots.times.now;
       /** @type {import('../..').CacheDump<K, V>} */
       const dump = [];
       for (const slot of policy.order().toReversed()) {

@@ -3,6 +3,7 @@
 const { COUNTERS, EXPIRATIONS, REMOVED, SETS, UNADDED } = require('./counters.js');
 const { Curve } = require('./curve.js');
 const { Expiry } = require('./expiry.js');
+const { SEED, hashString } = require('./hash.js');
 const { KeyIndex } = require('./key-index.js');
 const { Notices } = require('./notices.js');
 const { AUTO_FROM, policyOf } = require('./policy.js');
@@ -45,7 +46,10 @@ class Entries {
   now;
   max;
   maxSize;
-  /** Whether an entry has had a time or a tag, or was cleared with its namespace: others need not be looked at before use. */
+  /**
+   * Whether an entry has had a time or a tag, or was cleared with its namespace. While none has, nobody looks at one before it
+   * is used, and no clock is read.
+   */
   ends = false;
   isClosed = false;
   #settings;
@@ -58,6 +62,8 @@ class Entries {
   /** The slot that the sweep of the puts looked at last, and that of the timer. */
   #sweptTo = 0;
   #lookedTo = 0;
+  /** Entries of namespaces that were cleared. */
+  #dead = 0;
   /** When the first of those that the timer has left is over, and when it need not be kept any more. */
   #nextEnd = Infinity;
   #nextGone = Infinity;
@@ -102,7 +108,8 @@ class Entries {
    * @returns {Space}
    */
   space(name, keeper) {
-    return { name, index: new KeyIndex(this.slots), count: 0, isRetired: false, keeper };
+    const seed = name === undefined ? SEED : hashString(name, SEED);
+    return { name, index: new KeyIndex(this.slots, seed), count: 0, isRetired: false, keeper };
   }
 
   /** From now on it is noted of each entry which namespace it is in. */
@@ -126,13 +133,24 @@ class Entries {
     return this.#tags !== undefined || (times !== undefined && times.now >= times.quietUntil);
   }
 
-  /** What is to be done about times by a put. */
-  startTimes() {
+  /**
+   * What a put does about entries that end.
+   *
+   * @param {boolean} ends whether the new one does
+   */
+  startPut(ends) {
     const { slots } = this;
-    this.ends = true;
-    slots.times ??= new Times(slots.capacity, this.#settings);
+    if (ends) {
+      this.ends = true;
+      slots.times ??= new Times(slots.capacity, this.#settings);
+    }
+    const { times } = slots;
     this.readClock();
-    if (slots.times.now >= slots.times.quietUntil) {
+    if (
+      (times !== undefined && times.now >= times.quietUntil) ||
+      this.#dead > 0 ||
+      (this.#tags !== undefined && this.#tags.mayHaveInvalid)
+    ) {
       this.#sweep();
     }
   }
@@ -281,6 +299,7 @@ class Entries {
     this.#changes = policy === 'auto';
     this.#tags = undefined;
     this.ends = false;
+    this.#dead = 0;
     this.#expiry.stop();
     this.curve.forget();
     this.#sweptTo = 0;
@@ -299,6 +318,7 @@ class Entries {
       // The clock may throw: before anything is changed.
       const now = this.now();
       this.ends = true;
+      this.#dead += space.count;
       this.#expiry.expect(now, now);
     }
     space.isRetired = true;
@@ -330,8 +350,13 @@ class Entries {
         this.expire(slot);
         left--;
       } else if (times !== undefined && times.ends[slot] !== 0) {
-        this.#nextEnd = Math.min(this.#nextEnd, times.ends[slot]);
-        this.#nextGone = Math.min(this.#nextGone, times.goneAt(slot));
+        // Not Math.min: a time that is no number must not be the first one for ever.
+        if (times.ends[slot] < this.#nextEnd) {
+          this.#nextEnd = times.ends[slot];
+        }
+        if (times.goneAt(slot) < this.#nextGone) {
+          this.#nextGone = times.goneAt(slot);
+        }
       }
     }
     let next = 0;
@@ -370,9 +395,13 @@ class Entries {
    * @returns {boolean} whether an entry has it
    */
   invalidate(tag) {
-    const found = this.#tags?.invalidate(tag) ?? false;
+    if (this.#tags === undefined) {
+      return false;
+    }
+    // The clock may throw: before anything is changed.
+    const now = this.now();
+    const found = this.#tags.invalidate(tag);
     if (found) {
-      const now = this.now();
       this.#expiry.expect(now, now);
     }
     return found;
@@ -487,7 +516,9 @@ class Entries {
     const { slots } = this;
     const space = slots.spaces === undefined ? this.root : /** @type {Space} */ (slots.spaces[slot]);
     space.count--;
-    if (!space.isRetired) {
+    if (space.isRetired) {
+      this.#dead--;
+    } else {
       space.index.remove(slot);
     }
     if (this.ends) {

@@ -45,11 +45,15 @@ class Expiry {
    */
   expect(end, now) {
     if (this.#looking) {
-      this.#soonest = Math.min(this.#soonest, end);
+      if (end < this.#soonest) {
+        this.#soonest = end;
+      }
     } else if (end < this.covered) {
-      this.#plan(Math.max(PAUSE, end - now));
+      const left = end - now;
+      // Also where the clock tells no number.
+      this.#plan(left > PAUSE ? left : PAUSE);
       // What an entry may be late: not to be woken for the next one that ends a moment before.
-      this.covered = Math.max(end, now + PAUSE) - PAUSE;
+      this.covered = (end < now + PAUSE ? now + PAUSE : end) - PAUSE;
     }
   }
 

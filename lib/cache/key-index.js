@@ -1,23 +1,30 @@
 'use strict';
 
-const { distinctions } = require('./distinctions.js');
-const { WHOLE, hashFloat, hashInteger, hashLongString, hashString } = require('./hash.js');
+const { Distinctions } = require('./distinctions.js');
+const { SEED, WHOLE, hashFloat, hashInteger, hashLongString, hashString } = require('./hash.js');
 const { KeyMap } = require('./key-map.js');
 
 /** Cells of an empty table. A power of two, as always. */
 const FIRST_CELLS = 32;
 /** Share of the cells that may be in use. */
 const FULL = 0.5;
-/** In so many additions so many keys that have the hash of another one are no chance, with less than 2^27 keys. */
+/**
+ * In so many additions so many keys that have the hash of another one are no chance, with less than 2^27 keys. When a table
+ * is filled anew, n keys have n^2 / 2^33 such pairs by chance.
+ */
 const WINDOW = 4096;
 const CLASHES = 256;
+const PAIRS_BY_CHANCE = 2 ** -33;
 /** No key in a table that is filled by chance is so many cells away from where it belongs. */
 const LONG_WAY = 1024;
 /** The lowest bits of a cell: some of the hash, the last one of which says whether the key is a string. */
 const TAG_BITS = 6;
 const TAG = 2 ** TAG_BITS - 1;
 const STRING = 1;
-/** Cells of a table that is too large to be given up: who wanted its keys to collide would have been noticed before. */
+/**
+ * Cells of a table whose numbers and short strings are not given up any more, which would take seconds: who wanted them to
+ * collide would have been noticed before. Long strings are: of them but a few characters were looked at.
+ */
 const TRUSTED = 2 ** 22;
 
 /**
@@ -28,9 +35,9 @@ const TRUSTED = 2 ** 22;
  * that of memory, where a Map ends at 2^24 or before. All other keys are in a Map, because V8 shows the hash of an
  * object to nobody.
  *
- * Where too many long strings collide, more of their characters are read from then on. Keys that collide nevertheless go to
- * the Map as well, which V8 defends: long strings first, and everything when keys collide even then, which somebody must
- * have wanted.
+ * Where too many long strings collide, more of their characters are read from then on, up to 32. Keys that collide
+ * nevertheless go to the Map as well, which V8 defends: long strings first, and everything when keys collide even then,
+ * which somebody must have wanted.
  */
 class KeyIndex {
   /** Slot and tag of each cell; 0 is an empty one. */
@@ -50,12 +57,18 @@ class KeyIndex {
   #longest = Infinity;
   /** Whether the table has numbers. */
   #numbers = true;
-  #map = new KeyMap();
+  /** Once a key is not in the table. @type {KeyMap | undefined} */
+  #map = undefined;
   #slots;
+  #seed;
 
-  /** @param {import('./slots.js').Slots} slots */
-  constructor(slots) {
+  /**
+   * @param {import('./slots.js').Slots} slots
+   * @param {number} [seed] of its hashes
+   */
+  constructor(slots, seed = SEED) {
     this.#slots = slots;
+    this.#seed = seed;
   }
 
   /**
@@ -70,7 +83,7 @@ class KeyIndex {
       return this.#findNumber(key);
     }
     this.#hash = 0;
-    return this.#map.find(key);
+    return this.#map === undefined ? 0 : this.#map.find(key);
   }
 
   /** @param {string} key */
@@ -91,7 +104,9 @@ class KeyIndex {
 
   /** @param {string} key */
   #hashOf(key) {
-    return key.length <= WHOLE ? hashString(key) : hashLongString(key, this.#positions);
+    return key.length <= WHOLE
+      ? hashString(key, this.#seed)
+      : hashLongString(key, this.#positions, this.#seed);
   }
 
   /**
@@ -100,7 +115,7 @@ class KeyIndex {
    * @param {number} key
    */
   #findNumber(key) {
-    const hash = (key | 0) === key ? hashInteger(key) : hashFloat(key);
+    const hash = (key | 0) === key ? hashInteger(key, this.#seed) : hashFloat(key, this.#seed);
     const cells = this.#cells;
     const mask = this.#mask;
     const { pairs } = this.#slots;
@@ -153,7 +168,7 @@ class KeyIndex {
     const hash = hashes[slot];
     // The key itself, which is far away in memory, is looked at only if it need be.
     if (hash === 0 && !this.#tabled(this.#slots.pairs[slot << 1])) {
-      this.#map.remove(this.#slots.pairs[slot << 1]);
+      this.#map?.remove(this.#slots.pairs[slot << 1]);
       return;
     }
     const cells = this.#cells;
@@ -209,7 +224,7 @@ class KeyIndex {
     }
     cells[cell] = (slot << TAG_BITS) | tag;
     this.#room--;
-    return (way < LONG_WAY && this.#clashes < CLASHES) || mask >= TRUSTED;
+    return (way < LONG_WAY && this.#clashes < CLASHES) || (mask >= TRUSTED && this.#longest <= WHOLE);
   }
 
   /** @param {number} size cells of the new table */
@@ -230,12 +245,13 @@ class KeyIndex {
     this.#mask = size - 1;
     this.#shift = 32 - Math.log2(size);
     this.#room = size * FULL;
-    this.#clashes = 0;
+    this.#clashes = -Math.round(old.length ** 2 * PAIRS_BY_CHANCE);
     for (const word of old) {
       if (word !== 0 && !this.#place(word >>> TAG_BITS, word & STRING)) {
         return false;
       }
     }
+    this.#clashes = 0;
     return true;
   }
 
@@ -246,8 +262,7 @@ class KeyIndex {
    */
   #adapt(cells) {
     const { pairs, hashes } = this.#slots;
-    const positions =
-      this.#longest > WHOLE ? distinctions(this.#positions, this.#entriesOf(cells)) : undefined;
+    const positions = this.#longest > WHOLE ? this.#distinctionsIn(cells) : undefined;
     if (positions !== undefined) {
       this.#positions = positions;
     } else if (this.#longest > WHOLE) {
@@ -270,16 +285,20 @@ class KeyIndex {
     }
   }
 
-  /**
-   * @param {Int32Array} cells
-   * @returns {Iterable<[key: unknown, hash: number] | undefined>}
-   */
-  *#entriesOf(cells) {
+  /** @param {Int32Array} cells */
+  #distinctionsIn(cells) {
     const { pairs, hashes } = this.#slots;
-    for (const word of cells) {
-      const slot = word >>> TAG_BITS;
-      yield word === 0 ? undefined : [pairs[slot << 1], hashes[slot]];
+    const found = new Distinctions();
+    for (let cell = 0; cell < cells.length && !found.isEnough; cell++) {
+      const slot = cells[cell] >>> TAG_BITS;
+      const key = pairs[slot << 1];
+      if (slot === 0) {
+        found.gap();
+      } else if (typeof key === 'string' && key.length > WHOLE) {
+        found.show(key, hashes[slot]);
+      }
     }
+    return found.positions(this.#positions);
   }
 
   /**
@@ -288,6 +307,7 @@ class KeyIndex {
    */
   #addToMap(key, slot) {
     this.#slots.hashes[slot] = 0;
+    this.#map ??= new KeyMap();
     this.#map.add(key, slot);
   }
 }

@@ -215,12 +215,12 @@ class Loader {
     const ttl = negative ? /** @type {number} */ (options.negativeTtl) : options.ttl;
     const outdated = tags !== undefined && isInvalidated(tags);
     if ((negative && ttl === 0) || outdated) {
+      if (!outdated) {
+        // What was there before is not so any more. Before the release, because a clock that throws releases as well.
+        this.#store.delete(key);
+      }
       if (tags !== undefined) {
         this.#store.release(tags);
-      }
-      if (!outdated) {
-        // What was there before is not so any more.
-        this.#store.delete(key);
       }
       return;
     }

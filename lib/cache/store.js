@@ -3,6 +3,9 @@
 const { HITS, MISSES, REMOVED, SETS, UNADDED } = require('./counters.js');
 const { Curve } = require('./curve.js');
 
+/** Characters of which V8 makes a part of a string a slice. */
+const SLICED_FROM = 13;
+
 /**
  * The entries of a cache by key: those of one namespace, or those that are in none. It trusts what it is given.
  *
@@ -78,11 +81,13 @@ class Store {
    * not only an equal one, and to find out that it is the same takes no look at its characters, let alone at those of
    * another one far away in memory. Where it is a new one each time, this is done once for an entry.
    *
+   * Not a longer one: it may be a slice, by which V8 keeps all of the text that it was cut from.
+   *
    * @param {number} slot
    * @param {K} key equal to that of the entry
    */
   #adopt(slot, key) {
-    if (typeof key === 'string') {
+    if (typeof key === 'string' && key.length < SLICED_FROM) {
       this.#entries.slots.pairs[slot << 1] = key;
     }
   }
@@ -195,8 +200,9 @@ class Store {
   put(key, value, ttl, size, keep, tags) {
     const entries = this.#entries;
     const space = this.#space;
-    if (entries.ends || (ttl > 0 && ttl !== Infinity)) {
-      entries.startTimes();
+    const ends = ttl > 0 && ttl !== Infinity;
+    if (entries.ends || ends) {
+      entries.startPut(ends);
     }
     this.counters[SETS]++;
     const slot = space.index.find(key);

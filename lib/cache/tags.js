@@ -27,8 +27,9 @@ class Tags {
   #tagged = [];
   /** Counts what was invalidated. */
   #epoch = 0;
-  /** That at the begin of a look at all entries. */
+  /** That at the begin of a look at all entries, and of the last one that came to its end. */
   #lookedSince = 0;
+  #cleanSince = 0;
 
   /**
    * The tags of a value that is about to be stored: they are as old as this call.
@@ -97,6 +98,11 @@ class Tags {
     return tagged !== undefined && isInvalidated(tagged);
   }
 
+  /** Whether there may be entries that are invalid. */
+  get mayHaveInvalid() {
+    return this.#cleanSince !== this.#epoch;
+  }
+
   /** Whoever removes what is invalid begins to look at all slots. */
   beginLook() {
     this.#lookedSince = this.#epoch;
@@ -104,6 +110,7 @@ class Tags {
 
   /** @returns {boolean} whether nothing was invalidated meanwhile, so that nothing invalid is left */
   endLook() {
+    this.#cleanSince = this.#lookedSince;
     return this.#lookedSince === this.#epoch;
   }
 

@@ -72,8 +72,8 @@ class Times {
     }
     if (keep > 0) {
       this.#keeps ??= new Float64Array(this.ends.length);
-      this.#keeps[slot] = end + keep;
-      return end + keep;
+      this.#keeps[slot] = some(end + keep);
+      return this.#keeps[slot];
     }
     if (this.#keeps !== undefined) {
       this.#keeps[slot] = 0;
