@@ -55,6 +55,7 @@ const CONTRACT = {
   ERR_HEAPWISE_SHARED_CACHE_MEMORY: [Error, 'The system gave no memory'],
   ERR_HEAPWISE_SHARED_CACHE_TOO_LARGE: [RangeError, 524_288],
   ERR_HEAPWISE_SHARED_CACHE_TARGET: [RangeError],
+  ERR_HEAPWISE_SHARED_CACHE_DAMAGED: [Error],
   ERR_HEAPWISE_SHARED_CACHE_CODEC: [Error, 'decode', 'threw'],
   ERR_HEAPWISE_SHARED_CACHE_LOAD: [Error, 'Error: no'],
   ERR_HEAPWISE_SHARED_CACHE_OPEN: [Error, 'A cache of that name is open'],

@@ -15,7 +15,7 @@ const KEYS = 3000;
 const LONGEST = 60_000;
 
 const cache = new SharedCache(options);
-const target = Buffer.alloc(LONGEST + 100);
+const target = Buffer.alloc(2 * LONGEST + 100);
 let random = seed;
 let hits = 0;
 
@@ -34,6 +34,19 @@ function check(key, text) {
   }
   hits++;
 }
+
+/** What was begun and has not ended. */
+let pending = [];
+
+const LATER = [
+  (key, length) => cache.setAsync(key, valueOf(key, length * 2)),
+  async (key) => {
+    const found = await cache.getAsync(key);
+    if (found !== undefined) {
+      check(key, String(found));
+    }
+  },
+];
 
 const OPERATIONS = [
   (key, length) => cache.set(key, valueOf(key, length)),
@@ -62,15 +75,24 @@ function get(key) {
   }
 }
 
-for (const end = Date.now() + time; Date.now() < end;) {
-  for (let i = 0; i < BATCH; i++) {
-    const key = `key ${below(KEYS)}`;
-    const length = below(below(100) === 0 ? LONGEST : 500);
-    (OPERATIONS[below(8)] ?? get)(key, length);
+async function run() {
+  for (const end = Date.now() + time; Date.now() < end;) {
+    for (let i = 0; i < BATCH; i++) {
+      const key = `key ${below(KEYS)}`;
+      const length = below(below(100) === 0 ? LONGEST : 500);
+      (OPERATIONS[below(8)] ?? get)(key, length);
+      if (options.compression !== undefined && below(20) === 0) {
+        pending.push(LATER[below(2)](key, below(LONGEST)));
+      }
+    }
+    await Promise.all(pending);
+    pending = [];
+    const { bytes } = cache.stats();
+    if (bytes > options.maxBytes) {
+      throw new Error(`${bytes} bytes, more than the budget`);
+    }
   }
-  const { bytes } = cache.stats();
-  if (bytes > options.maxBytes) {
-    throw new Error(`${bytes} bytes, more than the budget`);
-  }
+  port.postMessage(hits);
 }
-port.postMessage(hits);
+
+run();

@@ -372,6 +372,16 @@ export interface SharedCacheOutcome {
   cache?: object
 }
 
+/** How a cache is to compress; checked by JavaScript. */
+export interface SharedCacheCompression {
+  /** `lz4` or `zstd`. */
+  algorithm: string
+  /** The level of `zstd`. */
+  level: number
+  /** Bytes that a value must have. */
+  threshold: number
+}
+
 /** How a cache is to be set up; checked by JavaScript. Milliseconds and bytes; 0 is no limit. */
 export interface SharedCacheSettings {
   /** Shared by all who open it in this process. */
@@ -394,4 +404,6 @@ export interface SharedCacheSettings {
   shards?: number
   /** Compared with that of others who open the name. */
   codec: string
+  /** Which values are compressed; without it none. */
+  compression?: SharedCacheCompression
 }

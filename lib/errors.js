@@ -116,6 +116,10 @@ const table = {
     base: RangeError,
     message: () => 'The target is too small for the value: "getBuffer" makes one that is large enough',
   },
+  ERR_HEAPWISE_SHARED_CACHE_DAMAGED: {
+    base: Error,
+    message: () => 'The stored value cannot be decompressed: its bytes are not those that were stored',
+  },
   ERR_HEAPWISE_SHARED_CACHE_CODEC: {
     base: Error,
     message: (step, what) => `The cache's codec failed: "${step}" ${what}`,

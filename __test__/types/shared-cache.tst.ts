@@ -18,6 +18,9 @@ describe('wrong use is refused', () => {
     expect(SharedCache).type.not.toBeConstructableWith({ maxBytes: 1, policy: 'fifo' });
     expect(SharedCache).type.not.toBeConstructableWith({ maxBytes: 1, codec: 'xml' });
     expect(SharedCache).type.not.toBeConstructableWith({ maxBytes: 1, codec: { encode: String } });
+    expect(SharedCache).type.not.toBeConstructableWith({ maxBytes: 1, compression: 'gzip' });
+    expect(SharedCache).type.not.toBeConstructableWith({ maxBytes: 1, compression: { threshold: 5 } });
+    expect(SharedCache).type.not.toBeConstructableWith({ maxBytes: 1, compression: true });
   });
 
   test('keys that are neither strings nor bytes', () => {
@@ -25,6 +28,8 @@ describe('wrong use is refused', () => {
     expect(cache.set).type.not.toBeCallableWith(Symbol('key'), 'value');
     expect(cache.set).type.not.toBeCallableWith('key', 'value', 1000);
     expect(cache.getInto).type.not.toBeCallableWith('key', new Float64Array(5));
+    expect(cache.getAsync).type.not.toBeCallableWith(5);
+    expect(cache.setAsync).type.not.toBeCallableWith('key', 'value', 1000);
   });
 });
 
@@ -48,6 +53,9 @@ test('values have the type that the cache was made for', () => {
   expect(users.set).type.not.toBeCallableWith('key', { name: 'Ann' });
   expect(users.getBuffer('key')).type.toBe<Buffer | undefined>();
   expect(users.getInto(Buffer.from('key'), Buffer.alloc(5))).type.toBe<number | undefined>();
+  expect(users.getAsync('key')).type.toBe<Promise<{ id: number } | undefined>>();
+  expect(users.setAsync('key', { id: 5 }, { ttl: 5 })).type.toBe<Promise<void>>();
+  expect(users.setAsync).type.not.toBeCallableWith('key', { name: 'Ann' });
   expect(users.has('key')).type.toBe<boolean>();
   expect(users.stats()).type.toBe<SharedCacheStats>();
 });
@@ -98,4 +106,17 @@ test('keys are strings or Buffers, and Buffers only where that is asked for', ()
   expect([...users]).type.toBe<[string | Buffer, { id: number }][]>();
   expect(users.entries({ buffers: true })).type.toBe<IterableIterator<[Buffer, { id: number }]>>();
   expect(users.peek('a')).type.toBe<{ id: number } | undefined>();
+});
+
+test('compression is an algorithm, or one with settings', () => {
+  expect(SharedCache).type.toBeConstructableWith({ maxBytes: 1, compression: 'lz4' });
+  expect(SharedCache).type.toBeConstructableWith({
+    maxBytes: 1,
+    compression: { algorithm: 'zstd', level: 6 },
+  });
+  expect(SharedCache).type.toBeConstructableWith({
+    maxBytes: 1,
+    compression: { algorithm: 'lz4', threshold: 1 },
+  });
+  expect(cache.stats().compressionRatio).type.toBe<number>();
 });

@@ -15,6 +15,8 @@ const ANEW = 1;
 const REFRESH = 2;
 /** Numbers of loads begin here; what is nearer to 0 is a refusal. */
 const FIRST_LOAD = 16;
+/** What a native function answers to a key that none can have. */
+const BAD_KEY = -1;
 
 /** How a load of another thread has ended: it was stored (0), or is gone (2), or this. */
 const NOT_KEPT = 1;
@@ -100,7 +102,7 @@ class SharedLoader {
     const native = this.#port.native();
     const served = staleWhileRevalidate > 0;
     const found = served ? native.getStale(key, staleWhileRevalidate, true) : native.get(key);
-    if (typeof found === 'number' && found < 0) {
+    if (found === BAD_KEY) {
       throw this.#port.refused(found, key);
     }
     if (found === undefined) {

@@ -4,6 +4,7 @@ const { error } = require('../errors.js');
 const validate = require('../validate.js');
 const { AUTO_FROM, POLICIES } = require('../cache/policy.js');
 const { codecOf } = require('./codec.js');
+const { compressionOf } = require('./compression.js');
 
 const OPTIONS = /** @type {const} */ ([
   'name',
@@ -16,6 +17,7 @@ const OPTIONS = /** @type {const} */ ([
   'policy',
   'shards',
   'codec',
+  'compression',
 ]);
 const MOST_SHARDS = 256;
 /** Bytes of the budget for each shard, from the third on: its tables must fit what the budget sets aside for tables. */
@@ -48,6 +50,7 @@ function settingsOf(options, [least, most], others = []) {
       policy: policy === 'auto' ? automatic(max) : policy,
       shards: shardsOf(given.shards, maxBytes),
       codec: codec.name,
+      compression: compressionOf(given.compression),
     },
   };
 }

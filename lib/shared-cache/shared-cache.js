@@ -1,5 +1,6 @@
 'use strict';
 
+const { isSharedArrayBuffer } = require('node:util/types');
 const { error, fromNative } = require('../errors.js');
 const validate = require('../validate.js');
 const { loadOptions, tagList } = require('../cache/options.js');
@@ -30,7 +31,11 @@ const BAD_KEY = -1;
 const TOO_LARGE = -2;
 const NO_MEMORY = -3;
 const TOO_SMALL = -5;
+const DAMAGED = -6;
+const CLOSED_MEANWHILE = -7;
 const BAD_TAGS = -10;
+/** `getLater` answers with less than this for a value that `takeLater` is for. */
+const LATER = -64;
 
 /** Values that are no strings come through here, up to this size. Bytes. */
 const WINDOW = 64 << 10;
@@ -43,12 +48,21 @@ const WINDOW = 64 << 10;
  *   peek(key: Key): any,
  *   getBytes(key: Key): number | undefined,
  *   getInto(key: Key, target: Uint8Array): number | undefined,
- *   take(target: Uint8Array): void,
+ *   getLater(key: Key): any,
+ *   take(target: Uint8Array): number | undefined,
+ *   takeLater(target?: Uint8Array): Promise<string | number | undefined> | number,
  *   takeString(number: number): string,
  *   has(key: Key): boolean | number,
  *   set(key: Key, value: string, ttl?: number, tags?: string[]): number | undefined,
  *   setEncoded(key: Key, value: string, ttl?: number, tags?: string[]): number | undefined,
  *   setBytes(key: Key, value: ArrayBufferView, kind: number, ttl?: number, tags?: string[]): number | undefined,
+ *   setLater(
+ *     key: Key,
+ *     value: string | ArrayBufferView,
+ *     kind: number,
+ *     ttl?: number,
+ *     tags?: string[],
+ *   ): Promise<number | undefined> | number | undefined,
  *   remove(key: Key): boolean | number,
  *   invalidateTag(tag: string): boolean | number,
  *   listen(wake: () => void): boolean,
@@ -123,6 +137,8 @@ function createSharedCacheClass({ binding, timers }) {
     #loader = undefined;
     /** @type {import('../cache/loader.js').LoadOptions | undefined} */
     #loadDefaults = undefined;
+    /** Bytes from which a value is taken, not copied from the window. Rust uses the same number. */
+    #takenFrom = WINDOW + 1;
     #isClosed = false;
 
     /** @param {import('../..').SharedCacheOptions} options */
@@ -132,6 +148,9 @@ function createSharedCacheClass({ binding, timers }) {
       this.#codec = codec;
       this.#settings = settings;
       this.#restored = restored;
+      if (settings.compression !== undefined) {
+        this.#takenFrom = Math.min(Math.max(1, settings.compression.threshold), WINDOW + 1);
+      }
       ({ get: this.#get, getInto: this.#getInto, has: this.#has, set: this.#set } = this.#native);
     }
 
@@ -202,10 +221,13 @@ function createSharedCacheClass({ binding, timers }) {
       if (found < 0) {
         throw this.#refused(found, key);
       }
-      if (found % KINDS === NOTHING) {
+      const { kind, length } = parsed(found);
+      if (kind === NOTHING) {
         return undefined;
       }
-      return this.#buffer((found - (found % KINDS)) / KINDS);
+      const buffer = Buffer.allocUnsafe(length);
+      this.#copy(buffer, key);
+      return buffer;
     }
 
     /**
@@ -219,6 +241,9 @@ function createSharedCacheClass({ binding, timers }) {
       }
       if (!(target instanceof Uint8Array)) {
         throw error('ERR_HEAPWISE_INVALID_ARG_TYPE', 'target', 'a Buffer or a Uint8Array', target);
+      }
+      if (this.#settings.compression !== undefined && isSharedArrayBuffer(target.buffer)) {
+        return this.#getIntoShared(key, target);
       }
       const getInto = this.#getInto;
       const length = getInto(key, target);
@@ -255,7 +280,7 @@ function createSharedCacheClass({ binding, timers }) {
       if (options === undefined) {
         refusal = typeof value === 'string' ? set(key, value) : this.#setOther(key, value, NO_TERMS);
       } else {
-        const terms = termsOf(options);
+        const terms = termsOf(options, 'SharedCache.set');
         refusal =
           typeof value === 'string'
             ? set(key, value, terms.ttl, terms.tags)
@@ -289,6 +314,45 @@ function createSharedCacheClass({ binding, timers }) {
         timers,
       );
       return this.#loader.get(key, load, given);
+    }
+
+    /** @param {Key} key */
+    async getAsync(key) {
+      if (typeof key !== 'string') {
+        checkKey(key);
+      }
+      const native = this.#native;
+      const found = native.getLater(key);
+      if (typeof found !== 'number') {
+        return found;
+      }
+      if (found >= LATER) {
+        return this.#read(found, key);
+      }
+      const { kind, length } = parsed(LATER - found);
+      const target = isText(kind) ? undefined : targetOf(kind, length);
+      const taken = await native.takeLater(target);
+      if (typeof taken === 'number') {
+        throw this.#refused(taken, key);
+      }
+      return this.#valueOf(kind, target ?? taken);
+    }
+
+    /**
+     * @param {Key} key
+     * @param {unknown} value
+     * @param {import('../..').SharedCacheSetOptions} [options]
+     */
+    async setAsync(key, value, options) {
+      if (typeof key !== 'string') {
+        checkKey(key);
+      }
+      const { ttl, tags } = options === undefined ? NO_TERMS : termsOf(options, 'SharedCache.setAsync');
+      const { stored, kind } = this.#stored(value);
+      const refusal = await this.#native.setLater(key, stored, kind, ttl, tags);
+      if (refusal !== undefined) {
+        throw this.#refused(refusal, key);
+      }
     }
 
     /** @param {Key} key */
@@ -380,6 +444,9 @@ function createSharedCacheClass({ binding, timers }) {
         loads,
         loadErrors,
         staleHits,
+        compressedEntries,
+        compressedBytes,
+        bytesBeforeCompression,
       ] = this.#native.stats();
       const gets = hits + misses;
       return {
@@ -391,6 +458,10 @@ function createSharedCacheClass({ binding, timers }) {
         valueBytes,
         overheadBytes: usedBytes - keyBytes - valueBytes + tableBytes,
         freeBytes: heldBytes - usedBytes,
+        compressedEntries,
+        compressedBytes,
+        bytesBeforeCompression,
+        compressionRatio: compressedBytes === 0 ? 1 : bytesBeforeCompression / compressedBytes,
         hits,
         misses,
         hitRate: gets === 0 ? 0 : hits / gets,
@@ -465,38 +536,58 @@ function createSharedCacheClass({ binding, timers }) {
       if (number < 0) {
         throw this.#refused(number, key);
       }
-      const kind = number % KINDS;
-      const length = (number - kind) / KINDS;
-      if (kind >= ENCODED) {
-        const stored = kind === BUFFER + ENCODED ? this.#buffer(length) : this.#native.takeString(number);
-        return decoded(this.#codec, stored);
+      const { kind, length } = parsed(number);
+      if (kind >= ENCODED && isText(kind)) {
+        return this.#valueOf(kind, this.#native.takeString(number));
       }
       if (kind === NOTHING) {
         return length === 0 ? undefined : null;
       }
-      const Class = typedArrayOf(kind);
-      if (Class === undefined) {
-        return this.#buffer(length);
+      const target = targetOf(kind, length);
+      this.#copy(target, key);
+      return this.#valueOf(kind, target);
+    }
+
+    /**
+     * @param {number} kind
+     * @param {any} stored the string or the bytes that were stored
+     */
+    #valueOf(kind, stored) {
+      if (kind >= ENCODED) {
+        return decoded(this.#codec, stored);
       }
-      const bytes = new Uint8Array(length);
-      this.#copy(bytes);
-      return new Class(bytes.buffer);
+      const Class = typedArrayOf(kind);
+      return Class === undefined ? stored : new Class(stored.buffer);
     }
 
-    /** @param {number} length */
-    #buffer(length) {
-      const buffer = Buffer.allocUnsafe(length);
-      this.#copy(buffer);
-      return buffer;
+    /**
+     * A target that another thread may write to is none to decompress into, because that also reads from it.
+     *
+     * @param {Key} key
+     * @param {Uint8Array} target
+     */
+    #getIntoShared(key, target) {
+      const found = this.getBuffer(key);
+      if (found !== undefined && found.length > target.length) {
+        throw this.#refused(TOO_SMALL, key);
+      }
+      target.set(found ?? []);
+      return found?.length;
     }
 
-    /** @param {Uint8Array} target as long as the value that was found last */
-    #copy(target) {
+    /**
+     * @param {Uint8Array} target as long as the value that was found last
+     * @param {Key} key
+     */
+    #copy(target, key) {
       const from = /** @type {Buffer} */ (window);
-      if (target.length > WINDOW) {
-        this.#native.take(target);
-      } else {
+      if (target.length < this.#takenFrom) {
         target.set(from.subarray(0, target.length));
+        return;
+      }
+      const refusal = this.#native.take(target);
+      if (refusal !== undefined) {
+        throw this.#refused(refusal, key);
       }
     }
 
@@ -506,16 +597,30 @@ function createSharedCacheClass({ binding, timers }) {
      * @param {Terms} terms
      */
     #setOther(key, value, { ttl, tags }) {
-      const kind = ArrayBuffer.isView(value) ? kindOf(/** @type {NodeJS.TypedArray} */ (value)) : undefined;
-      if (kind !== undefined) {
-        return this.#native.setBytes(key, /** @type {ArrayBufferView} */ (value), kind, ttl, tags);
-      }
-      const stored = encoded(this.#codec, value);
+      const { stored, kind } = this.#stored(value);
       // Not before: a codec may have closed the cache.
       const native = this.#native;
       return typeof stored === 'string'
         ? native.setEncoded(key, stored, ttl, tags)
-        : native.setBytes(key, stored, BUFFER + ENCODED, ttl, tags);
+        : native.setBytes(key, stored, kind, ttl, tags);
+    }
+
+    /**
+     * A value as it is stored, and its kind; of a string what is added to it.
+     *
+     * @param {unknown} value
+     * @returns {{ stored: string | ArrayBufferView, kind: number }}
+     */
+    #stored(value) {
+      if (typeof value === 'string') {
+        return { stored: value, kind: 0 };
+      }
+      const kind = ArrayBuffer.isView(value) ? kindOf(/** @type {NodeJS.TypedArray} */ (value)) : undefined;
+      if (kind !== undefined) {
+        return { stored: /** @type {ArrayBufferView} */ (value), kind };
+      }
+      const stored = encoded(this.#codec, value);
+      return { stored, kind: typeof stored === 'string' ? ENCODED : BUFFER + ENCODED };
     }
 
     /** @param {import('../..').SharedCacheLoadOptions} options */
@@ -536,20 +641,9 @@ function createSharedCacheClass({ binding, timers }) {
       if (value === undefined || value === null) {
         return this.#native.finish(key, id, value, NOTHING, ttl, keep);
       }
-      if (typeof value === 'string') {
-        return this.#native.finish(key, id, value, 0, ttl, keep);
-      }
-      const kind = ArrayBuffer.isView(value) ? kindOf(/** @type {NodeJS.TypedArray} */ (value)) : undefined;
-      if (kind !== undefined) {
-        return this.#native.finish(key, id, value, kind, ttl, keep);
-      }
-      const stored = encoded(this.#codec, value);
+      const { stored, kind } = this.#stored(value);
       // A codec may have closed the cache.
-      if (this.#isClosed) {
-        return undefined;
-      }
-      const form = typeof stored === 'string' ? ENCODED : BUFFER + ENCODED;
-      return this.#native.finish(key, id, stored, form, ttl, keep);
+      return this.#isClosed ? undefined : this.#native.finish(key, id, stored, kind, ttl, keep);
     }
 
     /**
@@ -564,6 +658,10 @@ function createSharedCacheClass({ binding, timers }) {
           return error('ERR_HEAPWISE_SHARED_CACHE_TOO_LARGE', Math.floor(this.#settings.maxBytes / 2));
         case TOO_SMALL:
           return error('ERR_HEAPWISE_SHARED_CACHE_TARGET');
+        case DAMAGED:
+          return error('ERR_HEAPWISE_SHARED_CACHE_DAMAGED');
+        case CLOSED_MEANWHILE:
+          return error('ERR_HEAPWISE_CACHE_CLOSED');
         case BAD_TAGS:
           return error(
             'ERR_HEAPWISE_INVALID_ARG_VALUE',
@@ -607,6 +705,31 @@ const CLOSED = /** @type {any} */ (
   )
 );
 
+/** @param {number} number that stands for a value */
+function parsed(number) {
+  const kind = number % KINDS;
+  return { kind, length: (number - kind) / KINDS };
+}
+
+/**
+ * Whether a value of that kind is stored as a string.
+ *
+ * @param {number} kind
+ */
+function isText(kind) {
+  return kind % ENCODED < BUFFER;
+}
+
+/**
+ * Memory for the bytes of a value.
+ *
+ * @param {number} kind
+ * @param {number} length
+ */
+function targetOf(kind, length) {
+  return typedArrayOf(kind) === undefined ? Buffer.allocUnsafe(length) : new Uint8Array(length);
+}
+
 /** @param {unknown} key no string */
 function checkKey(key) {
   if (!(key instanceof Uint8Array)) {
@@ -616,10 +739,11 @@ function checkKey(key) {
 
 /**
  * @param {import('../..').SharedCacheSetOptions} options
+ * @param {string} method
  * @returns {Terms}
  */
-function termsOf(options) {
-  const { ttl, tags } = validate.options(options, 'SharedCache.set', SET_OPTIONS);
+function termsOf(options, method) {
+  const { ttl, tags } = validate.options(options, method, SET_OPTIONS);
   return { ttl: ttl === undefined ? undefined : ttlOf(ttl), tags: tagList(tags) };
 }
 

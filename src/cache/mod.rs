@@ -4,6 +4,7 @@ mod arena;
 pub mod binding;
 mod bins;
 mod budget;
+mod compress;
 mod counters;
 mod entry;
 mod flights;

@@ -1,6 +1,6 @@
 //! How a cache is set up.
 
-use super::policy::Kind;
+use super::{compress::Compression, policy::Kind};
 
 /// Smallest budget that a cache can work with, in bytes.
 pub const LEAST_BYTES: u64 = 1 << 20;
@@ -33,6 +33,8 @@ pub struct Settings {
     pub shards: usize,
     /// How JavaScript encodes values; Rust only compares it.
     pub codec: String,
+    /// Which values are compressed; `None` is no value.
+    pub compression: Option<Compression>,
 }
 
 /// How many shards a cache gets that does not say: enough for threads not to wait for each other, and few where it is

@@ -6,6 +6,7 @@ use std::{io, sync::Arc};
 
 use super::{
     budget::Budget,
+    compress,
     entry::{Entries, Entry, Head},
     hash::{Hash, Hasher},
     index::Index,
@@ -37,11 +38,23 @@ pub struct Shard {
     wheel: Wheel,
     entries: Entries,
     plan: Plan,
-    keys: u64,             // bytes of all keys
-    values: u64,           // bytes of all values
+    keys: u64,   // bytes of all keys
+    values: u64, // bytes of all values
+    packed: Packed,
     retired: Vec<Retired>, // what was cleared and is not freed yet
     mark: bool,            // of entries that no save waits for
     tap: Option<Box<Tap>>, // while a save runs
+}
+
+/// What is stored compressed.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Packed {
+    /// How many entries.
+    pub entries: u64,
+    /// Bytes of their values as they are stored.
+    pub bytes: u64,
+    /// Bytes of their values before.
+    pub bytes_before: u64,
 }
 
 /// The entries of a shard at the time when it was cleared: they can be found by nobody, and are freed step by step.
@@ -70,6 +83,7 @@ impl Shard {
             plan,
             keys: 0,
             values: 0,
+            packed: Packed::default(),
             retired: Vec::new(),
             mark: false,
             tap: None,
@@ -229,6 +243,11 @@ impl Shard {
         (self.keys, self.values)
     }
 
+    /// What is stored compressed.
+    pub const fn packed(&self) -> Packed {
+        self.packed
+    }
+
     /// Bytes of memory beside the entries.
     pub fn committed(&self) -> u64 {
         let retired: u64 = self.retired.iter().map(|it| it.index.committed()).sum();
@@ -245,6 +264,11 @@ impl Shard {
         let entry = self.entries.get(reference);
         self.keys += entry.key_length() as u64;
         self.values += entry.value_length() as u64;
+        if let Some(before) = compress::length_before(self.entries, entry) {
+            self.packed.entries += 1;
+            self.packed.bytes += entry.value_length() as u64;
+            self.packed.bytes_before += before;
+        }
         entry.enter_shard(self.mark);
         if entry.is_timed() {
             self.wheel.insert(self.entries, reference);
@@ -258,9 +282,14 @@ impl Shard {
         }
     }
 
-    const fn subtract(&mut self, reference: u32) {
+    fn subtract(&mut self, reference: u32) {
         let entry = self.entries.get(reference);
         self.keys -= entry.key_length() as u64;
         self.values -= entry.value_length() as u64;
+        if let Some(before) = compress::length_before(self.entries, entry) {
+            self.packed.entries -= 1;
+            self.packed.bytes -= entry.value_length() as u64;
+            self.packed.bytes_before -= before;
+        }
     }
 }

@@ -50,6 +50,14 @@ pub unsafe fn enter<const N: usize>(
     std::panic::catch_unwind(AssertUnwindSafe(|| body(&call))).unwrap_or(UNDEFINED)
 }
 
+/// `undefined` for where a value is needed.
+pub fn undefined(env: sys::napi_env) -> sys::napi_value {
+    let mut result = ptr::null_mut();
+    // SAFETY: inside a call of `env`.
+    unsafe { sys::napi_get_undefined(env, &raw mut result) };
+    result
+}
+
 /// A number for JavaScript.
 pub fn number(env: sys::napi_env, value: f64) -> sys::napi_value {
     let mut result = ptr::null_mut();

@@ -18,6 +18,7 @@ pub unsafe extern "C" fn clear(
 ) -> sys::napi_value {
     let body = |call: &Call<'_, 0>| {
         let cleared = call.handle.with(Store::clear);
+        call.handle.pending.supersede_all();
         sweeper::wake();
         match cleared {
             Some(Err(_)) => call::integer(env, answer::NO_MEMORY),

@@ -22,6 +22,7 @@ use parking_lot::Mutex;
 
 use super::{
     super::{
+        compress::PACKED,
         hash::Hasher,
         persist::{
             fault::{Fault, Outcome},
@@ -177,7 +178,7 @@ fn check_value(header: &Header, codec: &str, kind: u8, length: u32) -> Outcome<(
     if !kinds::can_be(kind, length) {
         return Err(Fault::invalid(0, "a value has an impossible kind or length"));
     }
-    if kind >= kinds::ENCODED && header.codec != codec {
+    if kind >= kinds::ENCODED && kind != PACKED && header.codec != codec {
         return Err(Fault::Codec(format!(
             "The values in the file are made by the codec \"{}\", and the cache is to have \"{codec}\"",
             header.codec.escape_debug()

@@ -10,13 +10,15 @@ use napi::sys;
 
 use super::{
     super::{
+        compress::{Damaged, PACKED},
         entry::{LONGEST_KEY, MOST_TAGS},
         store::{Found, Refusal, Store},
         text,
     },
     call::{self, Call, UNDEFINED, enter},
-    handle::{Handle, Scratch},
+    handle::{Handle, Held, Scratch},
     kinds::{ASCII, ENCODED, LATIN1, NOTHING, UTF16},
+    packing,
 };
 use crate::shared::number::to_u64;
 
@@ -32,6 +34,10 @@ pub mod answer {
     pub const BAD_VALUE: i32 = -4;
     /// The target is too small for the value.
     pub const TOO_SMALL: i32 = -5;
+    /// A compressed value cannot be read.
+    pub const DAMAGED: i32 = -6;
+    /// The cache was closed meanwhile.
+    pub const CLOSED: i32 = -7;
     /// There are too many tags, or they are too long.
     pub const BAD_TAGS: i32 = -10;
     /// What was loaded is not wanted any more.
@@ -67,22 +73,23 @@ pub unsafe extern "C" fn get_bytes(
 ) -> sys::napi_value {
     let body = |call: &Call<'_, 1>| {
         with_key(call, |store, key, scratch| {
-            let found = store.get(key, |found| match found.kind() % ENCODED {
-                LATIN1 | UTF16 => {
-                    load(scratch, found);
-                    (found.kind(), found.len(), true)
+            let found = store.get(key, |found| {
+                match found.kind() {
+                    PACKED => packing::hold(call.handle, found),
+                    kind if matches!(kind % ENCODED, LATIN1 | UTF16) => load(scratch, found),
+                    _ => show(call.handle, scratch, found),
                 }
-                _ => {
-                    show(call.handle, scratch, found);
-                    (found.kind(), found.len(), false)
-                }
+                (found.kind(), found.len())
             })?;
-            let (kind, mut length, transcode) = found;
-            if transcode {
+            let Ok((kind, mut length)) = packing::open(call.handle, scratch, found, false) else {
+                return Some(call::integer(env, answer::DAMAGED));
+            };
+            if matches!(kind % ENCODED, LATIN1 | UTF16) {
                 length = to_utf8(kind, scratch);
                 if let Some(window) = call.handle.window.room_for(length) {
                     // SAFETY: the window has room for it.
                     unsafe { window.copy_from_nonoverlapping(address(&mut scratch.value), length) };
+                    scratch.held = Held::Window;
                 }
             }
             Some(value_number(env, kind, length))
@@ -103,10 +110,14 @@ pub unsafe extern "C" fn get_into(
             return call::integer(env, answer::BAD_VALUE);
         };
         with_key(call, |store, key, scratch| {
-            let copied = store.get(key, |found| match found.kind() % ENCODED {
-                LATIN1 | UTF16 => {
+            let copied = store.get(key, |found| match found.kind() {
+                PACKED => {
+                    packing::hold(call.handle, found);
+                    Some(Err(PACKED))
+                }
+                kind if matches!(kind % ENCODED, LATIN1 | UTF16) => {
                     load(scratch, found);
-                    Some(Err(found.kind()))
+                    Some(Err(kind))
                 }
                 NOTHING => None,
                 _ if found.len() > room => Some(Ok(f64::from(answer::TOO_SMALL))),
@@ -119,13 +130,8 @@ pub unsafe extern "C" fn get_into(
                 }
             })??;
             let length = copied.unwrap_or_else(|kind| {
-                let length = to_utf8(kind, scratch);
-                if length > room {
-                    return f64::from(answer::TOO_SMALL);
-                }
-                // SAFETY: a view of at least so many bytes.
-                unsafe { target.copy_from_nonoverlapping(scratch.value.as_ptr(), length) };
-                length as f64
+                decode_into(call.handle, scratch, kind, (target, room))
+                    .map_or_else(f64::from, |length| length as f64)
             });
             Some(call::number(env, length))
         })
@@ -134,19 +140,33 @@ pub unsafe extern "C" fn get_into(
     unsafe { enter(env, info, body) }
 }
 
-/// `take(target)`: copies the bytes of the value whose number was returned last and that had no room in the window.
+/// `take(target)`: copies the bytes of the value whose number was returned last. Returns nothing, or why it cannot.
 pub unsafe extern "C" fn take(
     env: sys::napi_env,
     info: sys::napi_callback_info,
 ) -> sys::napi_value {
     let body = |call: &Call<'_, 1>| {
         let [target] = call.args;
+        let Some((target, room)) = view(env, target) else { return UNDEFINED };
         let mut scratch = call.handle.scratch.borrow_mut();
-        if let Some((target, room)) = view(env, target) {
-            let length = room.min(scratch.value.len());
-            // SAFETY: both have room for so many bytes.
-            unsafe { target.copy_from_nonoverlapping(scratch.value.as_ptr(), length) };
-        }
+        let (from, length) = match scratch.held {
+            Held::Packed => {
+                // SAFETY: a view of so many bytes, which no JavaScript runs to detach meanwhile.
+                return match unsafe { packing::take(call.handle, (target, room)) } {
+                    Ok(_) => UNDEFINED,
+                    Err(answer) => call::integer(env, answer),
+                };
+            }
+            Held::Window => call
+                .handle
+                .window
+                .room_for(room)
+                .map_or((ptr::null(), 0), |window| (window.as_ptr().cast_const(), room)),
+            Held::Scratch => (scratch.value.as_ptr(), room.min(scratch.value.len())),
+        };
+        // SAFETY: both have room for so many bytes; no view of JavaScript is the scratch memory, and none that it takes a
+        // value with is the window.
+        unsafe { target.copy_from_nonoverlapping(from, length) };
         scratch.shrink();
         UNDEFINED
     };
@@ -169,7 +189,7 @@ pub unsafe extern "C" fn take_string(
         };
         let kind = kind % ENCODED;
         let mut scratch = call.handle.scratch.borrow_mut();
-        if kind != UTF16
+        if scratch.held == Held::Window
             && let Some(window) = call.handle.window.room_for(length)
         {
             return latin1(env, window.as_ptr(), length);
@@ -195,7 +215,10 @@ pub unsafe extern "C" fn remove(
     info: sys::napi_callback_info,
 ) -> sys::napi_value {
     let body = |call: &Call<'_, 1>| {
-        with_key(call, |store, key, _| Some(call::boolean(env, store.delete(key))))
+        with_key(call, |store, key, _| {
+            call.handle.pending.supersede(key);
+            Some(call::boolean(env, store.delete(key)))
+        })
     };
     // SAFETY: called by Node.
     unsafe { enter(env, info, body) }
@@ -232,8 +255,10 @@ pub unsafe extern "C" fn set_bytes(
         let kind = call::to_number(env, kind).map_or(0, to_u64);
         let kind = u8::try_from(kind).unwrap_or(ASCII);
         with_key(call, |store, key, scratch| {
-            let terms = Terms { given: true, ttl, tags, units: &mut scratch.units };
-            stored(call.handle, store, env, key, kind, value, terms)
+            let value = packing::own(call.handle, value, &mut scratch.value);
+            let stored = stored(call.handle, store, env, key, kind, value, Some((ttl, tags)));
+            scratch.shrink();
+            stored
         })
     };
     // SAFETY: called by Node.
@@ -246,7 +271,15 @@ pub unsafe extern "C" fn invalidate_tag(
     info: sys::napi_callback_info,
 ) -> sys::napi_value {
     let body = |call: &Call<'_, 1>| {
-        with_bytes(call, 0, |store, tag, _| Some(call::boolean(env, store.invalidate_tag(tag))))
+        with_bytes(call, 0, |store, tag, _| {
+            let mut had = store.invalidate_tag(tag);
+            for key in call.handle.pending.supersede_tag(tag) {
+                // As if its set had been done: what was there before it has gone as well.
+                store.delete(&key);
+                had = true;
+            }
+            Some(call::boolean(env, had))
+        })
     };
     // SAFETY: called by Node.
     unsafe { enter(env, info, body) }
@@ -276,17 +309,8 @@ fn value<const USE: bool>(call: &Call<'_, 1>) -> sys::napi_value {
     with_key(call, |store, key, scratch| {
         let take = |found: Found<'_>| copy_out(call.handle, scratch, found);
         let found = if USE { store.get(key, take) } else { store.peek(key, take) }?;
-        Some(found_value(call.env, found, scratch))
+        Some(present(call.env, call.handle, scratch, found))
     })
-}
-
-/// What JavaScript gets for a value that was [copied out](copy_out).
-pub fn found_value(
-    env: sys::napi_env,
-    (kind, length): (u8, usize),
-    scratch: &mut Scratch,
-) -> sys::napi_value {
-    if kind <= UTF16 { string(env, kind, length, scratch) } else { value_number(env, kind, length) }
 }
 
 fn set_string(call: &Call<'_, 4>, encoded: u8) -> sys::napi_value {
@@ -296,24 +320,56 @@ fn set_string(call: &Call<'_, 4>, encoded: u8) -> sys::napi_value {
         let Some(kind) = read_string(env, value, scratch) else {
             return Some(call::integer(env, answer::BAD_VALUE));
         };
-        // Not the units of the value: tags are read into them.
-        let units = &mut scratch.tag_units;
-        let terms = Terms { given: call.count > 2, ttl, tags, units };
-        let value = if kind == UTF16 { units_as_bytes(&scratch.units) } else { &scratch.value };
+        let value = scratch.bytes(kind);
+        // To look for options that nobody has passed costs something.
+        let terms = (call.count > 2).then_some((ttl, tags));
         let stored = stored(handle, store, env, key, kind | encoded, value, terms);
         scratch.shrink();
         stored
     })
 }
 
-/// On which terms a value is stored: what JavaScript has passed.
-struct Terms<'a> {
-    given: bool, // whether it has passed any: to look costs something
-    ttl: sys::napi_value,
-    tags: sys::napi_value,
-    units: &'a mut Vec<u16>, // to read tags into
+/// On which terms a value is stored.
+pub struct Terms {
+    ttl: Option<u64>,
+    tags: Option<Vec<Vec<u8>>>,
 }
 
+impl Terms {
+    /// Reads a time to live, which is no number if none was given, and tags. `None` if these are bad.
+    pub fn read(
+        handle: &Handle,
+        terms: Option<(sys::napi_value, sys::napi_value)>,
+    ) -> Option<Self> {
+        let Some((ttl, tags)) = terms else { return Some(Self { ttl: None, tags: None }) };
+        let env = handle.env();
+        let ttl = call::to_number(env, ttl).map(|ttl| to_u64(ttl.ceil()));
+        match read_tags(env, tags, &mut handle.tag_units.borrow_mut()) {
+            Tags::None => Some(Self { ttl, tags: None }),
+            Tags::Some(tags) => Some(Self { ttl, tags: Some(tags) }),
+            Tags::Bad => None,
+        }
+    }
+
+    /// Whether a tag is one of them.
+    #[must_use]
+    pub fn has_tag(&self, tag: &[u8]) -> bool {
+        self.tags.as_ref().is_some_and(|tags| tags.iter().any(|it| it == tag))
+    }
+
+    /// Stores a value as it is.
+    ///
+    /// # Errors
+    /// As [`Store::set`].
+    pub fn set(&self, store: &Store, key: &[u8], kind: u8, value: &[u8]) -> Result<(), Refusal> {
+        match &self.tags {
+            None => store.set(key, kind, value, self.ttl),
+            Some(tags) => store.set_tagged(key, kind, value, self.ttl, tags),
+        }
+    }
+}
+
+/// Stores a value, compressed if it is to be, and says why not if it was not. `terms` are a time to live and tags.
 fn stored(
     handle: &Handle,
     store: &Store,
@@ -321,28 +377,86 @@ fn stored(
     key: &[u8],
     kind: u8,
     value: &[u8],
-    terms: Terms<'_>,
+    terms: Option<(sys::napi_value, sys::napi_value)>,
 ) -> Option<sys::napi_value> {
-    let Terms { given, ttl, tags, units } = terms;
-    // Not a number: none was given.
-    let ttl = given.then(|| call::to_number(env, ttl)).flatten().map(|ttl| to_u64(ttl.ceil()));
-    let tags = if given { read_tags(env, tags, units) } else { Tags::None };
-    let refusal = match tags {
-        Tags::None => store.set(key, kind, value, ttl).err(),
-        Tags::Some(tags) => store.set_tagged(key, kind, value, ttl, &tags).err(),
-        Tags::Bad => return Some(call::integer(env, answer::BAD_TAGS)),
+    let Some(terms) = Terms::read(handle, terms) else {
+        return Some(call::integer(env, answer::BAD_TAGS));
     };
+    set_now(handle, store, env, key, kind, value, &terms)
+}
+
+/// As [`stored`], on terms that were read.
+pub fn set_now(
+    handle: &Handle,
+    store: &Store,
+    env: sys::napi_env,
+    key: &[u8],
+    kind: u8,
+    value: &[u8],
+    terms: &Terms,
+) -> Option<sys::napi_value> {
+    let put = |kind, value: &[u8]| terms.set(store, key, kind, value);
+    let stored = packing::with_packed(handle, store, key, kind, value, put);
     handle.tell_growth(store);
-    refusal.map(|refusal| refused(env, refusal))
+    match stored {
+        Ok(()) => {
+            handle.pending.supersede(key);
+            None
+        }
+        Err(refusal) => Some(refused(env, refusal)),
+    }
 }
 
 /// What JavaScript gets for a refusal.
 pub fn refused(env: sys::napi_env, refusal: Refusal) -> sys::napi_value {
-    let answer = match refusal {
+    call::integer(env, answer_to(refusal))
+}
+
+pub const fn answer_to(refusal: Refusal) -> i32 {
+    match refusal {
         Refusal::TooLarge => answer::TOO_LARGE,
         Refusal::NoMemory => answer::NO_MEMORY,
-    };
-    call::integer(env, answer)
+    }
+}
+
+/// What JavaScript gets for a value that was [copied out](copy_out).
+pub fn present(
+    env: sys::napi_env,
+    handle: &Handle,
+    scratch: &mut Scratch,
+    found: (u8, usize),
+) -> sys::napi_value {
+    match packing::open(handle, scratch, found, true) {
+        Err(Damaged) => call::integer(env, answer::DAMAGED),
+        Ok((kind, length)) if kind <= UTF16 => string(env, kind, length, scratch),
+        Ok((kind, length)) => value_number(env, kind, length),
+    }
+}
+
+/// Writes what could not be copied as it is: UTF-8 of a string, or a compressed value. Returns the bytes, or why not.
+fn decode_into(
+    handle: &Handle,
+    scratch: &mut Scratch,
+    kind: u8,
+    target: (*mut u8, usize),
+) -> Result<usize, i32> {
+    let mut kind = kind;
+    if kind == PACKED {
+        kind = packing::head(handle).map_err(|Damaged| answer::DAMAGED)?.kind;
+        if !matches!(kind % ENCODED, LATIN1 | UTF16) {
+            // SAFETY: a view of so many bytes, which no JavaScript runs to detach meanwhile.
+            return unsafe { packing::copy(handle, scratch, target) };
+        }
+        packing::open(handle, scratch, (PACKED, 0), true).map_err(|Damaged| answer::DAMAGED)?;
+    }
+    let length = to_utf8(kind, scratch);
+    let (target, room) = target;
+    if length > room {
+        return Err(answer::TOO_SMALL);
+    }
+    // SAFETY: a view of at least so many bytes.
+    unsafe { target.copy_from_nonoverlapping(scratch.value.as_ptr(), length) };
+    Ok(length)
 }
 
 /// A value as it is to be stored.
@@ -355,12 +469,13 @@ pub struct Value<'a> {
 
 /// Reads a value of any kind: a string, to which 0 or [`ENCODED`] is added, a view of a kind, or nothing. `None` if it is
 /// none of these.
-pub fn read_value(
+pub fn read_value<'a>(
+    handle: &Handle,
     env: sys::napi_env,
     value: sys::napi_value,
     kind: u8,
-    scratch: &mut Scratch,
-) -> Option<Value<'_>> {
+    scratch: &'a mut Scratch,
+) -> Option<Value<'a>> {
     if kind == NOTHING {
         let mut type_of = 0;
         // SAFETY: inside a call of `env`, whose value it is.
@@ -370,12 +485,11 @@ pub fn read_value(
     }
     if let Some((address, length)) = view(env, value) {
         // SAFETY: as in `set_bytes`.
-        return Some(Value { kind, bytes: unsafe { bytes(address, length) } });
+        let bytes = unsafe { bytes(address, length) };
+        return Some(Value { kind, bytes: packing::own(handle, bytes, &mut scratch.value) });
     }
     let kind = kind | read_string(env, value, scratch)?;
-    let units = kind % ENCODED == UTF16;
-    let bytes = if units { units_as_bytes(&scratch.units) } else { &scratch.value };
-    Some(Value { kind, bytes })
+    Some(Value { kind, bytes: scratch.bytes(kind) })
 }
 
 /// Reads the first argument as a key. `None` of `work` is `undefined`.
@@ -541,7 +655,11 @@ fn read_units(env: sys::napi_env, value: sys::napi_value, units: &mut Vec<u16>) 
 
 /// Reads a string into the scratch memory: into `units` if it is of the last kind, else into `value`. `None` if it is no
 /// string.
-fn read_string(env: sys::napi_env, value: sys::napi_value, scratch: &mut Scratch) -> Option<u8> {
+pub fn read_string(
+    env: sys::napi_env,
+    value: sys::napi_value,
+    scratch: &mut Scratch,
+) -> Option<u8> {
     let mut length = 0;
     // SAFETY: inside a call of `env`; without a buffer only the length is asked for.
     let status = unsafe {
@@ -562,7 +680,7 @@ fn read_string(env: sys::napi_env, value: sys::napi_value, scratch: &mut Scratch
 }
 
 /// Where the bytes of a view are. `None` if it is none.
-fn view(env: sys::napi_env, value: sys::napi_value) -> Option<(*mut u8, usize)> {
+pub fn view(env: sys::napi_env, value: sys::napi_value) -> Option<(*mut u8, usize)> {
     let mut address: *mut c_void = ptr::null_mut();
     let mut length = 0;
     // SAFETY: inside a call of `env`, whose value it is.
@@ -573,7 +691,7 @@ fn view(env: sys::napi_env, value: sys::napi_value) -> Option<(*mut u8, usize)> 
 
 /// # Safety
 /// `length` bytes from `address`, unless there are none, which nobody changes for `'a`.
-const unsafe fn bytes<'a>(address: *const u8, length: usize) -> &'a [u8] {
+pub const unsafe fn bytes<'a>(address: *const u8, length: usize) -> &'a [u8] {
     if length == 0 || address.is_null() {
         return &[];
     }
@@ -581,15 +699,12 @@ const unsafe fn bytes<'a>(address: *const u8, length: usize) -> &'a [u8] {
     unsafe { slice::from_raw_parts(address, length) }
 }
 
-const fn units_as_bytes(units: &[u16]) -> &[u8] {
-    // SAFETY: any units are bytes, twice as many.
-    unsafe { slice::from_raw_parts(units.as_ptr().cast(), size_of_val(units)) }
-}
-
 /// Copies a value out while its shard is locked: to where the caller is going to need it.
 pub fn copy_out(handle: &Handle, scratch: &mut Scratch, found: Found<'_>) -> (u8, usize) {
     let (kind, length) = (found.kind(), found.len());
-    if kind <= UTF16 || kind == UTF16 | ENCODED {
+    if kind == PACKED {
+        packing::hold(handle, found);
+    } else if kind <= UTF16 || kind == UTF16 | ENCODED {
         load(scratch, found);
     } else {
         show(handle, scratch, found);
@@ -600,8 +715,11 @@ pub fn copy_out(handle: &Handle, scratch: &mut Scratch, found: Found<'_>) -> (u8
 /// Copies a value into the window, or into the scratch memory if it is too large.
 fn show(handle: &Handle, scratch: &mut Scratch, found: Found<'_>) {
     match handle.window.room_for(found.len()) {
-        // SAFETY: it has room.
-        Some(window) => unsafe { found.copy_to(window) },
+        Some(window) => {
+            // SAFETY: it has room.
+            unsafe { found.copy_to(window) };
+            scratch.held = Held::Window;
+        }
         None => load(scratch, found),
     }
 }
@@ -609,6 +727,7 @@ fn show(handle: &Handle, scratch: &mut Scratch, found: Found<'_>) {
 /// Copies a value into the scratch memory.
 fn load(scratch: &mut Scratch, found: Found<'_>) {
     let length = found.len();
+    scratch.held = Held::Scratch;
     if found.kind() % ENCODED == UTF16 {
         scratch.units.clear();
         scratch.units.reserve(length / 2 + 1);
@@ -644,7 +763,12 @@ fn address(bytes: &mut Vec<u8>) -> ptr::NonNull<u8> {
     ptr::NonNull::from(bytes.as_mut_slice()).cast()
 }
 
-fn string(env: sys::napi_env, kind: u8, length: usize, scratch: &mut Scratch) -> sys::napi_value {
+pub fn string(
+    env: sys::napi_env,
+    kind: u8,
+    length: usize,
+    scratch: &mut Scratch,
+) -> sys::napi_value {
     if kind != UTF16 {
         let result = latin1(env, scratch.value.as_ptr(), length.min(scratch.value.len()));
         scratch.shrink();
@@ -669,5 +793,10 @@ fn latin1(env: sys::napi_env, address: *const u8, length: usize) -> sys::napi_va
 }
 
 fn value_number(env: sys::napi_env, kind: u8, length: usize) -> sys::napi_value {
-    call::number(env, (length * KINDS + kind as usize) as f64)
+    call::number(env, number_of(kind, length))
+}
+
+/// What stands for a value that is no string.
+pub const fn number_of(kind: u8, length: usize) -> f64 {
+    (length * KINDS + kind as usize) as f64
 }

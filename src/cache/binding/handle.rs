@@ -2,14 +2,20 @@
 
 use std::{
     cell::{Cell, RefCell},
-    ptr,
-    rc::Rc,
+    mem, ptr,
+    rc::{Rc, Weak},
+    slice,
     sync::Arc,
 };
 
 use napi::{Env, Result, Status, sys};
 
-use super::super::{flights::Inbox, registry, store::Store, sweeper};
+use super::{
+    super::{compress::Compression, flights::Inbox, registry, store::Store, sweeper},
+    kinds::{ENCODED, UTF16},
+    later::{Pending, Spares},
+    packing::Packing,
+};
 use crate::shared::{env_hook::EnvHook, service::Guard};
 
 /// Bytes by which the cache may grow or shrink before V8 is told again, and most that it is told of.
@@ -27,11 +33,55 @@ pub struct Scratch {
     pub value: Vec<u8>,
     /// A value of 16-bit units.
     pub units: Vec<u16>,
-    /// The 16-bit units of a tag.
-    pub tag_units: Vec<u16>,
+    /// Where the bytes of the value are that was found last.
+    pub held: Held,
+}
+
+/// Where a value is until JavaScript takes it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Held {
+    /// In the [`Window`].
+    #[default]
+    Window,
+    /// In [`Scratch::value`] or, if it has units, in [`Scratch::units`].
+    Scratch,
+    /// In [`Packing::found`], compressed.
+    Packed,
 }
 
 impl Scratch {
+    /// The bytes of a value of that kind.
+    #[must_use]
+    pub const fn bytes(&self, kind: u8) -> &[u8] {
+        if kind % ENCODED == UTF16 {
+            // SAFETY: any units are bytes, twice as many.
+            unsafe {
+                slice::from_raw_parts(
+                    self.units.as_ptr().cast(),
+                    size_of_val(self.units.as_slice()),
+                )
+            }
+        } else {
+            self.value.as_slice()
+        }
+    }
+
+    /// Room for so many bytes of a value of that kind, of which nothing is kept. `None` when there is no memory.
+    pub fn room_for(&mut self, kind: u8, length: usize) -> Option<&mut [u8]> {
+        if kind % ENCODED != UTF16 {
+            return resize(&mut self.value, length);
+        }
+        let units = resize(&mut self.units, length.div_ceil(2))?;
+        // SAFETY: any bytes are units, half as many.
+        Some(unsafe { slice::from_raw_parts_mut(units.as_mut_ptr().cast(), size_of_val(units)) })
+    }
+
+    /// The value, for somebody who keeps it.
+    pub fn take(&mut self) -> Self {
+        let (value, units) = (mem::take(&mut self.value), mem::take(&mut self.units));
+        Self { value, units, ..Self::default() }
+    }
+
     /// Lets go of memory that an unusually large value has needed.
     pub fn shrink(&mut self) {
         if self.value.capacity() > KEPT {
@@ -41,6 +91,13 @@ impl Scratch {
             self.units = Vec::new();
         }
     }
+}
+
+/// A vector of that length, whatever is in it.
+fn resize<T: Copy + Default>(vec: &mut Vec<T>, length: usize) -> Option<&mut [T]> {
+    vec.try_reserve_exact(length.saturating_sub(vec.len())).ok()?;
+    vec.resize(length, T::default());
+    Some(vec)
 }
 
 /// Memory that JavaScript sees as well: small values go through it.
@@ -76,6 +133,11 @@ impl Window {
     pub const fn room_for(&self, bytes: usize) -> Option<ptr::NonNull<u8>> {
         if bytes <= self.length { ptr::NonNull::new(self.address) } else { None }
     }
+
+    /// Bytes that it has room for.
+    pub const fn length(&self) -> usize {
+        self.length
+    }
 }
 
 /// What the functions of a cache have in common. It belongs to one thread.
@@ -83,14 +145,25 @@ pub struct Handle {
     store: RefCell<Option<Arc<Store>>>,
     /// See [`Scratch`].
     pub scratch: RefCell<Scratch>,
+    /// The 16-bit units of a tag, while those of a value are in [`Scratch`].
+    pub tag_units: RefCell<Vec<u16>>,
     /// See [`Window`].
     pub window: Window,
     /// Where this thread is told of loads of others that it waits for.
     pub inbox: Arc<Inbox>,
     /// Whether the value that was asked for last was over.
     pub was_stale: Cell<bool>,
+    /// See [`Packing`].
+    pub packing: RefCell<Packing>,
+    /// How values are compressed.
+    pub compression: Option<Compression>,
+    /// Sets that are under way.
+    pub pending: Pending,
+    /// For work on other threads.
+    pub spares: Arc<Spares>,
     told: Cell<i64>, // bytes that V8 was told of by this handle
     hook: RefCell<Option<EnvHook>>,
+    this: Weak<Self>,
     env: sys::napi_env,
     // After `close`, whose work the thread does.
     _sweeper: Guard,
@@ -105,14 +178,21 @@ impl Handle {
         let guard =
             sweeper::acquire().map_err(|error| napi::Error::from_reason(error.to_string()))?;
         sweeper::watch(&store);
-        let handle = Rc::new(Self {
+        let compression = store.settings().compression;
+        let handle = Rc::new_cyclic(|this| Self {
             store: RefCell::new(Some(store)),
             scratch: RefCell::default(),
+            tag_units: RefCell::default(),
             window,
             inbox: Arc::default(),
             was_stale: Cell::new(false),
+            packing: RefCell::default(),
+            compression,
+            pending: Pending::default(),
+            spares: Arc::default(),
             told: Cell::new(0),
             hook: RefCell::new(None),
+            this: Weak::clone(this),
             env: env.raw(),
             _sweeper: guard,
         });
@@ -124,6 +204,22 @@ impl Handle {
         })?;
         *handle.hook.borrow_mut() = Some(hook);
         Ok(handle)
+    }
+
+    /// The environment that it belongs to.
+    pub const fn env(&self) -> sys::napi_env {
+        self.env
+    }
+
+    /// For work that may end after the handle does.
+    pub fn weak(&self) -> Weak<Self> {
+        Weak::clone(&self.this)
+    }
+
+    /// Bytes of a value from which JavaScript takes it instead of copying it from the window.
+    pub fn taken_from(&self) -> usize {
+        let most = self.window.length() + 1;
+        self.compression.map_or(most, |how| how.threshold.min(most))
     }
 
     /// Does something with the cache; `None` if it is closed.
@@ -172,6 +268,7 @@ impl Handle {
     }
 
     fn let_go(&self) {
+        self.pending.supersede_all();
         if let Some(store) = self.store.take() {
             store.desert(&self.inbox);
             self.inbox.close();

@@ -13,9 +13,8 @@ use super::{
         store::loads::{Intent, Joined},
     },
     call::{self, Call, enter},
-    functions::{
-        Tags, Value, answer, copy_out, found_value, read_tags, read_value, refused, with_key,
-    },
+    functions::{Tags, Value, answer, copy_out, present, read_tags, read_value, refused, with_key},
+    packing,
 };
 use crate::shared::{notify::Notifier, number::to_u64};
 
@@ -115,14 +114,20 @@ pub unsafe extern "C" fn finish(
         let keep = call::to_number(env, keep).map_or(0, |keep| to_u64(keep.ceil()));
         let keep = u32::try_from(keep).unwrap_or(u32::MAX);
         with_key(call, |store, key, scratch| {
-            let Some(Value { kind, bytes }) = read_value(env, value, kind, scratch) else {
+            let handle = call.handle;
+            let Some(Value { kind, bytes }) = read_value(handle, env, value, kind, scratch) else {
                 return Some(call::integer(env, answer::BAD_VALUE));
             };
-            let stored = store.finish(key, number(env, id), kind, bytes, ttl, keep);
+            let id = number(env, id);
+            let put = |kind, bytes: &[u8]| store.finish(key, id, kind, bytes, ttl, keep);
+            let stored = packing::with_packed(handle, store, key, kind, bytes, put);
             scratch.shrink();
-            call.handle.tell_growth(store);
+            handle.tell_growth(store);
             match stored {
-                Ok(true) => None,
+                Ok(true) => {
+                    handle.pending.supersede(key);
+                    None
+                }
                 Ok(false) => Some(call::integer(env, answer::SUPERSEDED)),
                 Err(refusal) => Some(refused(env, refusal)),
             }
@@ -159,7 +164,9 @@ pub unsafe extern "C" fn drop_loaded(
     let body = |call: &Call<'_, 2>| {
         let [_, id] = call.args;
         with_key(call, |store, key, _| {
-            store.drop_loaded(key, number(env, id));
+            if store.drop_loaded(key, number(env, id)) {
+                call.handle.pending.supersede(key);
+            }
             None
         })
     };
@@ -212,7 +219,7 @@ pub unsafe extern "C" fn get_stale(
                 |found: super::super::store::Found<'_>| copy_out(call.handle, scratch, found);
             let (found, stale) = store.get_stale(key, limit, counts, take)?;
             call.handle.was_stale.set(stale);
-            Some(found_value(env, found, scratch))
+            Some(present(env, call.handle, scratch, found))
         })
     };
     // SAFETY: called by Node.

@@ -9,6 +9,7 @@ use napi_derive::napi;
 
 use super::{
     super::{
+        compress::{Algorithm, Compression},
         policy::Kind,
         registry::{self, OpenError},
         settings::{LEAST_BYTES, MOST_BYTES, Settings, default_shards},
@@ -16,7 +17,7 @@ use super::{
     },
     control, files, functions,
     handle::{Handle, Window},
-    loads, scan,
+    later, loads, scan,
 };
 use crate::{
     error::{CodedError, ErrorCode, coded},
@@ -46,14 +47,30 @@ pub struct SharedCacheSettings {
     pub shards: Option<u32>,
     /// Compared with that of others who open the name.
     pub codec: String,
+    /// Which values are compressed; without it none.
+    pub compression: Option<SharedCacheCompression>,
+}
+
+/// How a cache is to compress; checked by JavaScript.
+#[napi(object, object_to_js = false)]
+pub struct SharedCacheCompression {
+    /// `lz4` or `zstd`.
+    pub algorithm: String,
+    /// The level of `zstd`.
+    pub level: i32,
+    /// Bytes that a value must have.
+    pub threshold: f64,
 }
 
 type Function = unsafe extern "C" fn(sys::napi_env, sys::napi_callback_info) -> sys::napi_value;
 
-const FUNCTIONS: [(&std::ffi::CStr, Function); 30] = [
+const FUNCTIONS: [(&std::ffi::CStr, Function); 33] = [
     (c"get", functions::get),
     (c"peek", functions::peek),
     (c"getBytes", functions::get_bytes),
+    (c"getLater", later::get_later),
+    (c"takeLater", later::take_later),
+    (c"setLater", later::set_later),
     (c"getInto", functions::get_into),
     (c"take", functions::take),
     (c"takeString", functions::take_string),
@@ -139,6 +156,11 @@ pub(super) fn to_settings(settings: SharedCacheSettings) -> Settings {
         },
         shards: settings.shards.map_or_else(|| default_shards(max_bytes, max), |it| it as usize),
         codec: settings.codec,
+        compression: settings.compression.map(|given| Compression {
+            algorithm: if given.algorithm == "zstd" { Algorithm::Zstd } else { Algorithm::Lz4 },
+            level: given.level,
+            threshold: usize::try_from(to_u64(given.threshold)).unwrap_or(usize::MAX).max(1),
+        }),
     }
 }
 

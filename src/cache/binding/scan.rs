@@ -60,7 +60,11 @@ pub unsafe extern "C" fn remove_prefix(
     let body = |call: &Call<'_, 3>| {
         let [_, cursor, count] = call.args;
         with_bytes(call, 1, |store: &Store, prefix, _| {
-            let (removed, next) = store.remove_prefix(whole(env, cursor), size(env, count), prefix);
+            let cursor = whole(env, cursor);
+            if cursor == 0 {
+                call.handle.pending.supersede_prefix(prefix);
+            }
+            let (removed, next) = store.remove_prefix(cursor, size(env, count), prefix);
             if next.is_none() {
                 sweeper::wake();
             }

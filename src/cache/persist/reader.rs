@@ -11,6 +11,7 @@ use super::{
     format::{Header, Input, Record, Totals},
 };
 use crate::cache::{
+    compress::{Head, PACKED},
     hash::Hash,
     policy::Kind,
     store::{Clocks, Restored, Store},
@@ -121,12 +122,7 @@ impl Work<'_> {
             let start = payload.len() - input.left();
             let (record, value) =
                 Record::decode(&mut input).map_err(|bad| bad.at(at, "an entry"))?;
-            (self.plan.check)(&self.header, record.kind, record.value_length).map_err(|fault| {
-                match fault {
-                    Fault::Invalid { why, .. } => Fault::Invalid { at, why },
-                    fault => fault,
-                }
-            })?;
+            self.check(at, record.kind, record.value_length)?;
             self.totals.entries += 1;
             self.totals.payload += record.key.len() as u64 + u64::from(record.value_length);
             if record.follows {
@@ -171,7 +167,21 @@ impl Work<'_> {
         }
     }
 
+    /// Whether JavaScript can read a value.
+    fn check(&self, at: u64, kind: u8, length: u32) -> Outcome<()> {
+        (self.plan.check)(&self.header, kind, length).map_err(|fault| match fault {
+            Fault::Invalid { why, .. } => Fault::Invalid { at, why },
+            fault => fault,
+        })
+    }
+
     fn restore(&mut self, at: u64, record: &Record<'_>, value: &[u8]) -> Outcome<()> {
+        // What was damaged before it was saved fails who gets it, as it would have done without the save.
+        if record.kind == PACKED
+            && let Ok(head) = Head::read(value)
+        {
+            self.check(at, head.kind, u32::try_from(head.length).unwrap_or(u32::MAX))?;
+        }
         let restored = self.store.restore(record, value, self.clocks).map_err(|_| Fault::Memory)?;
         match restored {
             Restored::Here(hash) => {

@@ -152,14 +152,23 @@ impl Store {
         true
     }
 
-    /// Ends a load whose value is not to be stored, and removes the old one.
-    pub fn drop_loaded(&self, key: &[u8], id: u64) {
+    /// Ends a load whose value is not to be stored, and removes the old one. False if it was not wanted any more.
+    pub fn drop_loaded(&self, key: &[u8], id: u64) -> bool {
         let hash = self.hasher.hash(key);
-        let Some(slot) = self.slot(hash) else { return };
+        let Some(slot) = self.slot(hash) else { return false };
         let mut flights = slot.flights.lock();
-        if flights.current(key, id).is_some() {
+        let wanted = flights.current(key, id).is_some();
+        if wanted {
             self.refuse(slot, &mut flights, key);
             self.remove(slot, hash, key);
+        }
+        wanted
+    }
+
+    /// Ends a load of a key because a newer value is on its way, as a set of it would.
+    pub fn supersede_load(&self, key: &[u8]) {
+        if let Some(slot) = self.slot(self.hasher.hash(key)) {
+            self.supersede(slot, |it| it == key);
         }
     }
 

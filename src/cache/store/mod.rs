@@ -37,7 +37,7 @@ use super::{
     placement,
     policy::{Bound, Policy},
     settings::Settings,
-    shard::{Plan, Shard},
+    shard::{Packed, Plan, Shard},
     sweeper,
     tags::Tags,
     ticker::Ticker,
@@ -351,8 +351,9 @@ impl Store {
 
     /// Its figures, in the order of `lib/shared-cache/stats.js`.
     #[must_use]
-    pub fn stats(&self) -> [u64; 17] {
+    pub fn stats(&self) -> [u64; 20] {
         let (mut keys, mut values) = (0, 0);
+        let mut all_packed = Packed::default();
         let mut tables = self.tags.get().map_or(0, |tags| tags.committed());
         let mut counts = [0; 10];
         for Slot { lock, counters, .. } in &self.slots {
@@ -361,6 +362,10 @@ impl Store {
             keys += payload.0;
             values += payload.1;
             tables += shard.committed();
+            let packed = shard.packed();
+            all_packed.entries += packed.entries;
+            all_packed.bytes += packed.bytes;
+            all_packed.bytes_before += packed.bytes_before;
             drop(shard);
             for (sum, counter) in counts.iter_mut().zip(counters.all()) {
                 *sum += counter.get();
@@ -371,7 +376,8 @@ impl Store {
         drop(arena);
         let len = self.len() as u64;
         let sizes = [len, self.budget.used(), keys, values, tables, used, committed];
-        let mut figures = sizes.into_iter().chain(counts);
+        let packed = [all_packed.entries, all_packed.bytes, all_packed.bytes_before];
+        let mut figures = sizes.into_iter().chain(counts).chain(packed);
         std::array::from_fn(|_| figures.next().unwrap_or(0))
     }
 
@@ -516,7 +522,9 @@ impl Store {
         to_u64(ttl as f64 * chance.mul_add(-jitter, 1.0)).max(1)
     }
 
-    fn largest(&self) -> u64 {
+    /// Bytes that an entry may have, its header included.
+    #[must_use]
+    pub fn largest(&self) -> u64 {
         self.budget.max() / LARGEST_ENTRY
     }
 

@@ -39,6 +39,7 @@ pub fn settings(max_bytes: u64, policy: Kind) -> Settings {
         policy,
         shards: 1,
         codec: String::new(),
+        compression: None,
     }
 }
 
