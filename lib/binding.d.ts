@@ -358,6 +358,16 @@ export declare function serveStacks(capture: (arg0: number) => void): void
 /** The least and the most that `maxBytes` of a `SharedCache` can be. */
 export declare function sharedCacheBytes(): Array<number>
 
+/** How a cache is to compress; checked by JavaScript. */
+export interface SharedCacheCompression {
+  /** `lz4` or `zstd`. */
+  algorithm: string
+  /** The level of `zstd`. */
+  level: number
+  /** Bytes that a value must have. */
+  threshold: number
+}
+
 /** How work with a file has ended. */
 export interface SharedCacheOutcome {
   /** Of the error, if it has failed. */
@@ -370,16 +380,6 @@ export interface SharedCacheOutcome {
   figures: Array<number>
   /** A cache that was loaded. */
   cache?: object
-}
-
-/** How a cache is to compress; checked by JavaScript. */
-export interface SharedCacheCompression {
-  /** `lz4` or `zstd`. */
-  algorithm: string
-  /** The level of `zstd`. */
-  level: number
-  /** Bytes that a value must have. */
-  threshold: number
 }
 
 /** How a cache is to be set up; checked by JavaScript. Milliseconds and bytes; 0 is no limit. */

@@ -50,4 +50,4 @@ function permutation(length) {
   return order;
 }
 
-module.exports = { permutation, uniform, zipf };
+module.exports = { createRandom, permutation, uniform, zipf };

@@ -4,6 +4,7 @@ const assert = require('node:assert');
 const { TIME } = require('../lib/measures.js');
 const { time } = require('../lib/timing.js');
 const { heapwise, lmdb, lruCache } = require('./contenders.js');
+const { documents } = require('./documents.js');
 const { many } = require('./many.js');
 const { mixed } = require('./mixed.js');
 const { fill, inRandomOrder, valueOf } = require('./operations.js');
@@ -140,9 +141,10 @@ function fileContender(contender, name, work) {
 
 module.exports = {
   summary:
-    'SharedCache beside lru-cache and lmdb: time of gets and sets, a mixed load, 50 million entries, warm restart',
+    'SharedCache beside lru-cache and lmdb: time of gets and sets, compression, a mixed load, 50 million entries, warm restart',
   cases: [
     ...SIZES.flatMap(casesOf),
+    ...[1 << 10, 10 << 10, 200 << 10].flatMap(documents),
     {
       name: 'two gets for each set, with garbage; 2,000,000 entries of 512 bytes',
       measure: WORK,
