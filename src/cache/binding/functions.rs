@@ -332,7 +332,7 @@ fn set_string(call: &Call<'_, 4>, encoded: u8) -> sys::napi_value {
 /// On which terms a value is stored.
 pub struct Terms {
     ttl: Option<u64>,
-    tags: Option<Vec<Vec<u8>>>,
+    tags: Vec<Vec<u8>>,
 }
 
 impl Terms {
@@ -341,12 +341,12 @@ impl Terms {
         handle: &Handle,
         terms: Option<(sys::napi_value, sys::napi_value)>,
     ) -> Option<Self> {
-        let Some((ttl, tags)) = terms else { return Some(Self { ttl: None, tags: None }) };
+        let Some((ttl, tags)) = terms else { return Some(Self { ttl: None, tags: Vec::new() }) };
         let env = handle.env();
         let ttl = call::to_number(env, ttl).map(|ttl| to_u64(ttl.ceil()));
         match read_tags(env, tags, &mut handle.tag_units.borrow_mut()) {
-            Tags::None => Some(Self { ttl, tags: None }),
-            Tags::Some(tags) => Some(Self { ttl, tags: Some(tags) }),
+            Tags::None => Some(Self { ttl, tags: Vec::new() }),
+            Tags::Some(tags) => Some(Self { ttl, tags }),
             Tags::Bad => None,
         }
     }
@@ -354,7 +354,7 @@ impl Terms {
     /// Whether a tag is one of them.
     #[must_use]
     pub fn has_tag(&self, tag: &[u8]) -> bool {
-        self.tags.as_ref().is_some_and(|tags| tags.iter().any(|it| it == tag))
+        self.tags.iter().any(|it| it == tag)
     }
 
     /// Stores a value as it is.
@@ -362,9 +362,10 @@ impl Terms {
     /// # Errors
     /// As [`Store::set`].
     pub fn set(&self, store: &Store, key: &[u8], kind: u8, value: &[u8]) -> Result<(), Refusal> {
-        match &self.tags {
-            None => store.set(key, kind, value, self.ttl),
-            Some(tags) => store.set_tagged(key, kind, value, self.ttl, tags),
+        if self.tags.is_empty() {
+            store.set(key, kind, value, self.ttl)
+        } else {
+            store.set_tagged(key, kind, value, self.ttl, &self.tags)
         }
     }
 }

@@ -162,6 +162,7 @@ impl Store {
             self.refuse(slot, &mut flights, key);
             self.remove(slot, hash, key);
         }
+        drop(flights);
         wanted
     }
 
