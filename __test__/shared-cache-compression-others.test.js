@@ -159,6 +159,7 @@ describe('a setAsync under way', () => {
     const slow = cache.setAsync('key', textOf(LONG));
     resolve('older');
     assert.equal(await loaded, 'older');
+    assert.notEqual(cache.peek('key'), 'older', 'not even for a while');
     await slow;
     assert.ok(cache.get('key') === textOf(LONG));
   });
