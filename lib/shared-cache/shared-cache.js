@@ -536,7 +536,14 @@ function createSharedCacheClass({ binding, timers }) {
       if (number < 0) {
         throw this.#refused(number, key);
       }
-      const { kind, length } = parsed(number);
+      // Not `parsed` and `targetOf`: a get of 100 bytes would take a quarter longer.
+      const kind = number % KINDS;
+      const length = (number - kind) / KINDS;
+      if (kind === BUFFER) {
+        const buffer = Buffer.allocUnsafe(length);
+        this.#copy(buffer, key);
+        return buffer;
+      }
       if (kind >= ENCODED && isText(kind)) {
         return this.#valueOf(kind, this.#native.takeString(number));
       }
