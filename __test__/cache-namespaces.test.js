@@ -369,26 +369,28 @@ test('names of namespaces that nobody has any more do not fill the memory', asyn
   assert.equal(cache.size, 0);
 });
 
-test('a key that was evicted from one namespace is no proof for that of another', () => {
+test('keys that were evicted from one namespace are no proof for those of another', () => {
   const cache = new Cache({ max: 1000, policy: 's3fifo' });
+  const keys = Array.from({ length: 20 }, (_, i) => `setting ${i}`);
   const evict = (name, count) => {
     for (let i = 0; i < count; i++) {
       cache.namespace(name).set(`${name} ${i}`, i);
     }
   };
+  const set = (name) => keys.forEach((key) => cache.namespace(name).set(key, 1));
+  const held = (name) => keys.filter((key) => cache.namespace(name).has(key)).length;
   evict('a', 3000);
-  cache.namespace('b').set('settings', 1);
+  set('b');
   // Enough for what is new to go, too few for it to be forgotten.
   evict('c', 500);
-  assert.equal(cache.namespace('b').has('settings'), false);
-  // It comes for the first time to another one, and back to its own one, where it is remembered.
-  cache.namespace('other').set('settings', 1);
-  cache.namespace('b').set('settings', 1);
+  assert.equal(held('b'), 0);
+  // They come for the first time to another one, and back to their own one, where they are remembered.
+  set('other');
+  set('b');
   evict('d', 500);
-  assert.deepEqual(
-    ['b', 'other'].map((name) => cache.namespace(name).has('settings')),
-    [true, false],
-  );
+  // What remembers them loses a few by chance, and takes one in ten thousand for another.
+  assert.ok(held('b') >= 12, `${held('b')} of 20`);
+  assert.ok(held('other') <= 2, `${held('other')} of 20`);
 });
 
 test('random operations on namespaces do what as many Maps do', () => {
