@@ -50,7 +50,7 @@ function createCacheClass(timers) {
      * @returns {CacheNamespace<K, V>}
      */
     namespace(name) {
-      this.#assertOpen();
+      this.#entries.assertOpen();
       return this.#namespaces.get(validate.string(name, 'name'), () => {
         const entries = this.#entries;
         entries.noteSpaces();
@@ -62,7 +62,7 @@ function createCacheClass(timers) {
     }
 
     clear() {
-      this.#assertOpen();
+      this.#entries.assertOpen();
       this.#empty();
       this.#entries.notices.tell();
     }
@@ -72,7 +72,7 @@ function createCacheClass(timers) {
      * @returns {boolean} whether an entry, or a load under way, had it
      */
     invalidateTag(tag) {
-      this.#assertOpen();
+      this.#entries.assertOpen();
       return this.#entries.invalidate(validate.string(tag, 'tag'));
     }
 
@@ -101,7 +101,7 @@ function createCacheClass(timers) {
 
     /** @returns {import('../..').CacheDump<K, V>} */
     dump() {
-      this.#assertOpen();
+      this.#entries.assertOpen();
       const entries = this.#entries;
       const { slots, policy } = entries;
       entries.readClock();
@@ -132,7 +132,7 @@ function createCacheClass(timers) {
 
     /** @param {import('../..').CacheDump<K, V>} dump */
     load(dump) {
-      this.#assertOpen();
+      this.#entries.assertOpen();
       if (!Array.isArray(dump) || !Array.from(dump).every(isDumpEntry)) {
         throw error('ERR_HEAPWISE_INVALID_ARG_TYPE', 'dump', 'what dump() returned', dump);
       }
@@ -158,12 +158,6 @@ function createCacheClass(timers) {
 
     [Symbol.dispose]() {
       this.close();
-    }
-
-    #assertOpen() {
-      if (this.#entries.isClosed) {
-        throw error('ERR_HEAPWISE_CACHE_CLOSED');
-      }
     }
 
     #empty() {

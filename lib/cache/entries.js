@@ -1,5 +1,6 @@
 'use strict';
 
+const { error } = require('../errors.js');
 const { COUNTERS, EXPIRATIONS, REMOVED, SETS, UNADDED } = require('./counters.js');
 const { Curve } = require('./curve.js');
 const { Expiry } = require('./expiry.js');
@@ -238,17 +239,27 @@ class Entries {
 
   /** Whether an entry is not to be had any more. @param {number} slot */
   isOver(slot) {
-    const { times, spaces } = this.slots;
+    const { times } = this.slots;
+    return (times !== undefined && times.isOver(slot)) || this.isInvalid(slot);
+  }
+
+  /**
+   * Whether an entry may not even serve in need, whatever its time: a tag was invalidated, or its namespace cleared.
+   *
+   * @param {number} slot
+   */
+  isInvalid(slot) {
+    const { spaces } = this.slots;
     return (
-      (times !== undefined && times.isOver(slot)) ||
       (this.#tags !== undefined && this.#tags.isInvalid(slot)) ||
       (spaces !== undefined && spaces[slot]?.isRetired === true)
     );
   }
 
-  /** Whether an entry that is over may not even serve in need. @param {number} slot */
-  isInvalid(slot) {
-    return this.#tags !== undefined && this.#tags.isInvalid(slot);
+  assertOpen() {
+    if (this.isClosed) {
+      throw error('ERR_HEAPWISE_CACHE_CLOSED');
+    }
   }
 
   /** One that is over goes, unless it is kept to serve in need. @param {number} slot */
@@ -439,12 +450,8 @@ class Entries {
 
   /** Whether one that is over need not be kept. @param {number} slot */
   #isGone(slot) {
-    const { times, spaces } = this.slots;
-    return (
-      (times !== undefined && times.isGone(slot)) ||
-      (this.#tags !== undefined && this.#tags.isInvalid(slot)) ||
-      (spaces !== undefined && spaces[slot]?.isRetired === true)
-    );
+    const { times } = this.slots;
+    return (times !== undefined && times.isGone(slot)) || this.isInvalid(slot);
   }
 
   /**

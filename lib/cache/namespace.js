@@ -1,6 +1,5 @@
 'use strict';
 
-const { error } = require('../errors.js');
 const validate = require('../validate.js');
 const { loadOptions, setOptions, tagList } = require('./options.js');
 const { sizeFor } = require('./size-of.js');
@@ -77,7 +76,7 @@ class CacheNamespace {
    * @returns {V | undefined}
    */
   get(key) {
-    this.#assertOpen();
+    this.#entries.assertOpen();
     return this.#store.get(key);
   }
 
@@ -86,7 +85,7 @@ class CacheNamespace {
    * @returns {V | undefined}
    */
   peek(key) {
-    this.#assertOpen();
+    this.#entries.assertOpen();
     const store = this.#store;
     const slot = store.live(key);
     // Read before onEvict is told of an expired entry: it may change the cache.
@@ -97,7 +96,7 @@ class CacheNamespace {
 
   /** @param {K} key */
   has(key) {
-    this.#assertOpen();
+    this.#entries.assertOpen();
     const live = this.#store.live(key) !== 0;
     this.#store.notify();
     return live;
@@ -110,7 +109,7 @@ class CacheNamespace {
    * @returns {boolean}
    */
   set(key, value, options) {
-    this.#assertOpen();
+    this.#entries.assertOpen();
     let stored;
     if (options === undefined) {
       stored = this.#put(key, value, this.#ttl, undefined, undefined);
@@ -126,7 +125,7 @@ class CacheNamespace {
 
   /** @param {K} key */
   delete(key) {
-    this.#assertOpen();
+    this.#entries.assertOpen();
     this.#loader.supersede(key);
     const deleted = this.#store.delete(key);
     this.#store.notify();
@@ -134,7 +133,7 @@ class CacheNamespace {
   }
 
   clear() {
-    this.#assertOpen();
+    this.#entries.assertOpen();
     restart(this, this.#entries.retire(this.#store.space));
   }
 
@@ -154,11 +153,11 @@ class CacheNamespace {
 
   /** @returns {IterableIterator<[K, V]>} */
   *entries() {
-    this.#assertOpen();
+    this.#entries.assertOpen();
     // The order as it is now; what is removed while somebody iterates is skipped, what is added is not seen.
     const store = this.#store;
     for (const key of store.order()) {
-      this.#assertOpen();
+      this.#entries.assertOpen();
       const slot = store.live(key);
       const value = store.value(slot);
       store.notify();
@@ -180,14 +179,14 @@ class CacheNamespace {
    */
   getOrLoad(key, load, options) {
     validate.fn(load, 'load');
-    this.#assertOpen();
+    this.#entries.assertOpen();
     const given = options === undefined ? this.#loadDefaults : loadOptions(options, this.#ttl);
     const store = this.#store;
     let slot = store.live(key);
     if (store.untold) {
       // onEvict may set the key, or close the cache.
       store.notify();
-      this.#assertOpen();
+      this.#entries.assertOpen();
       slot = store.live(key);
     }
     return this.#loader.get(key, slot, load, given);
@@ -204,7 +203,7 @@ class CacheNamespace {
     // Before anything changes: a size that is refused leaves the old value in place.
     const size = sizeFor(this.#options, key, value, givenSize);
     // What measures may have closed it.
-    this.#assertOpen();
+    this.#entries.assertOpen();
     const store = this.#store;
     if (tags === undefined) {
       return store.put(key, value, ttl, size, 0, undefined);
@@ -215,12 +214,6 @@ class CacheNamespace {
     } catch (thrown) {
       store.release(held);
       throw thrown;
-    }
-  }
-
-  #assertOpen() {
-    if (this.#entries.isClosed) {
-      throw error('ERR_HEAPWISE_CACHE_CLOSED');
     }
   }
 }
