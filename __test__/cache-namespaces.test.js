@@ -4,22 +4,8 @@
 const assert = require('node:assert/strict');
 const { describe, test } = require('node:test');
 const { Cache } = require('..');
-const { createCacheClass } = require('../lib/cache/cache.js');
 const { NOT_STRINGS, assertCode, collected, deferred, manualClock, seeded } = require('./helper.js');
-const { manualTimers } = require('./manual-timers.js');
-
-/** A cache whose timers are moved on by hand, and what onEvict was told. */
-function timed(options) {
-  const timers = manualTimers(() => 0.5);
-  const told = [];
-  const ManualCache = createCacheClass(timers);
-  const cache = new ManualCache({
-    max: 1e6,
-    onEvict: (key, value, reason) => told.push(`${String(key)} ${reason}`),
-    ...options,
-  });
-  return { cache, timers, told };
-}
+const { manualCache } = require('./manual-cache.js');
 
 describe('misuse of a namespace', () => {
   test('is refused', () => {
@@ -202,7 +188,7 @@ describe('clear of a namespace', () => {
   });
 
   test('has the dead removed by the timer, and onEvict told of each once', () => {
-    const { cache, timers, told } = timed({});
+    const { cache, timers, told } = manualCache({});
     const users = cache.namespace('users');
     cache.set('stays', 1);
     users.set('a', 1);
@@ -220,7 +206,7 @@ describe('clear of a namespace', () => {
   });
 
   test('while the timer looks has the dead removed as well', () => {
-    const { cache, timers } = timed({});
+    const { cache, timers } = manualCache({});
     const users = cache.namespace('users');
     users.set('passed', 1);
     for (let i = 0; i < 30_000; i++) {
@@ -237,7 +223,7 @@ describe('clear of a namespace', () => {
   });
 
   test('lets the dead make room, and does not count them as evicted', () => {
-    const { cache, told } = timed({ max: 10, policy: 'lru' });
+    const { cache, told } = manualCache({ max: 10, policy: 'lru' });
     const users = cache.namespace('users');
     for (let i = 0; i < 10; i++) {
       users.set(i, i);
@@ -298,7 +284,7 @@ describe('clear of a namespace', () => {
   });
 
   test('of the whole cache empties all namespaces, which go on', () => {
-    const { cache, told } = timed({});
+    const { cache, told } = manualCache({});
     const [a, b] = ['a', 'b'].map((name) => cache.namespace(name));
     a.set(1, 1);
     b.set(1, 2);
@@ -396,7 +382,10 @@ test('keys that were evicted from one namespace are no proof for those of anothe
 test('random operations on namespaces do what as many Maps do', () => {
   for (let seed = 1; seed <= 10; seed++) {
     const random = seeded(seed);
-    const { cache, timers } = timed({ max: 4000, policy: random.pick(['lru', 'sieve', 's3fifo', 'auto']) });
+    const { cache, timers } = manualCache({
+      max: 4000,
+      policy: random.pick(['lru', 'sieve', 's3fifo', 'auto']),
+    });
     const names = ['a', 'b', 'c'];
     const maps = new Map(names.map((name) => [name, new Map()]));
     const none = new Map();

@@ -6,23 +6,11 @@ const { describe, test } = require('node:test');
 const { Cache } = require('..');
 const { createCacheClass } = require('../lib/cache/cache.js');
 const { NOT_BOOLEANS, NOT_NUMBERS, assertCode, collected, manualClock, seeded } = require('./helper.js');
+const { manualCache } = require('./manual-cache.js');
 const { manualTimers } = require('./manual-timers.js');
 
 const TYPE = 'ERR_HEAPWISE_INVALID_ARG_TYPE';
 const VALUE = 'ERR_HEAPWISE_INVALID_ARG_VALUE';
-
-/** A cache whose timers are moved on by hand. */
-function timed(options, random = () => 0.5) {
-  const timers = manualTimers(random);
-  const told = [];
-  const ManualCache = createCacheClass(timers);
-  const cache = new ManualCache({
-    max: 1e6,
-    onEvict: (key, value, reason) => told.push(`${String(key)} ${reason}`),
-    ...options,
-  });
-  return { cache, timers, told };
-}
 
 describe('wrong options about time', () => {
   test('are refused', () => {
@@ -273,7 +261,7 @@ describe('maxTtl of 0 or Infinity', () => {
 
 describe('jitter', () => {
   test('shortens each time by chance, never lengthens it, and spreads them over its share', () => {
-    const { cache, timers } = timed({ ttl: 1000, jitter: 0.4 }, seeded(1).next);
+    const { cache, timers } = manualCache({ ttl: 1000, jitter: 0.4 }, seeded(1).next);
     for (let i = 0; i < 1000; i++) {
       cache.set(i, i);
     }
@@ -291,7 +279,7 @@ describe('what is over and still there', () => {
   /** A cache whose clock goes on though its timers do not. */
   function held(options) {
     const { now, advance } = manualClock();
-    return { ...timed({ now, ...options }), advance };
+    return { ...manualCache({ now, ...options }), advance };
   }
 
   test('is not given out, whichever entries end before it', () => {
@@ -350,7 +338,7 @@ describe('what is over and still there', () => {
 
 describe('what is over', () => {
   test('is removed though nobody uses the cache, and no timer is left', () => {
-    const { cache, timers, told } = timed({ ttl: 5000 });
+    const { cache, timers, told } = manualCache({ ttl: 5000 });
     for (let i = 0; i < 100; i++) {
       cache.set(i, i);
     }
@@ -367,7 +355,7 @@ describe('what is over', () => {
   });
 
   test('of many entries is removed in parts, and others run between them', () => {
-    const { cache, timers, told } = timed({ ttl: 1000 });
+    const { cache, timers, told } = manualCache({ ttl: 1000 });
     for (let i = 0; i < 50_000; i++) {
       cache.set(i, i);
     }
@@ -381,7 +369,7 @@ describe('what is over', () => {
   });
 
   test('is found among many that live, whatever their order', () => {
-    const { cache, timers } = timed({});
+    const { cache, timers } = manualCache({});
     const random = seeded(4);
     const ends = Array.from({ length: 30_000 }, () => 1 + random.below(60_000));
     ends.forEach((ttl, i) => cache.set(i, i, { ttl }));
@@ -397,7 +385,7 @@ describe('what is over', () => {
   });
 
   test('sooner than others wakes the timer sooner', () => {
-    const { cache, timers } = timed({});
+    const { cache, timers } = manualCache({});
     cache.set('hour', 1, { ttl: 3_600_000 });
     cache.set('minute', 1, { ttl: 60_000 });
     cache.set('moment', 1, { ttl: 5 });
@@ -409,7 +397,7 @@ describe('what is over', () => {
   });
 
   test('in a month needs a timer that Node can wait for', () => {
-    const { cache, timers } = timed({});
+    const { cache, timers } = manualCache({});
     cache.set('a', 1, { ttl: 60 * 86_400_000 });
     timers.advance(59 * 86_400_000);
     assert.equal(cache.size, 1);
@@ -419,7 +407,7 @@ describe('what is over', () => {
 
   test('is not looked for in a cache that is cleared or closed', () => {
     for (const end of ['clear', 'close']) {
-      const { cache, timers } = timed({ ttl: 5000 });
+      const { cache, timers } = manualCache({ ttl: 5000 });
       cache.set('a', 1);
       cache[end]();
       assert.equal(timers.planned, 0, end);
@@ -427,7 +415,7 @@ describe('what is over', () => {
   });
 
   test('though it was set while the timer looked, is removed as well', () => {
-    const { cache, timers } = timed({});
+    const { cache, timers } = manualCache({});
     for (let i = 0; i < 30_000; i++) {
       cache.set(i, i);
     }

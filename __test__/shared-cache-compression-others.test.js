@@ -6,13 +6,13 @@ const { mkdtempSync, readFileSync, rmSync, writeFileSync } = require('node:fs');
 const { tmpdir } = require('node:os');
 const { join } = require('node:path');
 const { after, describe, it } = require('node:test');
-const { setTimeout: delay } = require('node:timers/promises');
 const { Worker } = require('node:worker_threads');
 const { SharedCache, TieredCache } = require('..');
 const { KeyvSharedCache } = require('heapwise/keyv');
 const { Keyv: Keyv5 } = require('keyv');
 const { Keyv: Keyv6 } = require('keyv6');
 const { assertCode, assertRejects, deferred } = require('./helper.js');
+const { textOf, until } = require('./shared-caches.js');
 
 const VALUE = 'ERR_HEAPWISE_INVALID_ARG_VALUE';
 const DAMAGED = 'ERR_HEAPWISE_SHARED_CACHE_DAMAGED';
@@ -40,15 +40,6 @@ async function open(t, path, options) {
   return cache;
 }
 
-/** Text that compresses, but not to nothing. */
-function textOf(length, seed = 1) {
-  let text = '';
-  for (let i = seed; text.length < length; i++) {
-    text += `{"id":${(i * 7919) % 100_003},"name":"item ${i % 97}"},`;
-  }
-  return text.slice(0, length);
-}
-
 /** One value of each way in which values are stored and handed out: small, larger than the window, large enough to wait for. */
 function valuesOf() {
   const values = [];
@@ -66,13 +57,6 @@ function valuesOf() {
     );
   }
   return values;
-}
-
-/** Waits until something is so, which time brings about. */
-async function until(condition) {
-  while (!condition()) {
-    await delay(5);
-  }
 }
 
 describe('compressed values with tags', () => {

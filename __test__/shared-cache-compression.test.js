@@ -11,6 +11,7 @@ const binding = require('../lib/binding.js');
 const { createSharedCacheClass } = require('../lib/shared-cache/shared-cache.js');
 const { NOT_NUMBERS, NOT_OBJECTS, assertCode, assertRejects } = require('./helper.js');
 const { runScript } = require('./run-script.js');
+const { textOf } = require('./shared-caches.js');
 
 const TYPE = 'ERR_HEAPWISE_INVALID_ARG_TYPE';
 const VALUE = 'ERR_HEAPWISE_INVALID_ARG_VALUE';
@@ -26,15 +27,6 @@ function open(t, options) {
   const cache = new SharedCache({ maxBytes, ...options });
   t.after(() => cache.close());
   return cache;
-}
-
-/** Text that compresses, but not to nothing. */
-function textOf(length, seed = 1) {
-  let text = '';
-  for (let i = seed; text.length < length; i++) {
-    text += `{"id":${(i * 7919) % 100_003},"name":"item ${i % 97}"},`;
-  }
-  return text.slice(0, length);
 }
 
 describe('the option "compression"', () => {

@@ -3,10 +3,10 @@
 const assert = require('node:assert/strict');
 const { once } = require('node:events');
 const { describe, it } = require('node:test');
-const { setTimeout: delay } = require('node:timers/promises');
 const { Worker } = require('node:worker_threads');
 const { SharedCache } = require('..');
 const { NOT_STRINGS, assertCode, seeded } = require('./helper.js');
+const { until } = require('./shared-caches.js');
 
 const TYPE = 'ERR_HEAPWISE_INVALID_ARG_TYPE';
 const VALUE = 'ERR_HEAPWISE_INVALID_ARG_VALUE';
@@ -18,17 +18,6 @@ function open(t, options) {
   const cache = new SharedCache({ maxBytes, ...options });
   t.after(() => cache.close());
   return cache;
-}
-
-/** Waits until something is so, which a thread brings about. */
-async function until(condition) {
-  for (let i = 0; i < 400; i++) {
-    if (condition()) {
-      return;
-    }
-    await delay(25);
-  }
-  assert.fail(`never: ${condition}`);
 }
 
 describe('misuse of tags of a shared cache', () => {

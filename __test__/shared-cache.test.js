@@ -9,6 +9,7 @@ const { setTimeout: delay } = require('node:timers/promises');
 const { Worker } = require('node:worker_threads');
 const { SharedCache } = require('..');
 const { runScript } = require('./run-script.js');
+const { until } = require('./shared-caches.js');
 
 const STRESS = require.resolve('./shared-cache-stress.js');
 const maxBytes = 4 << 20;
@@ -18,17 +19,6 @@ function open(t, options) {
   const cache = new SharedCache({ maxBytes, ...options });
   t.after(() => cache.close());
   return cache;
-}
-
-/** Waits until something is so, which a thread brings about. */
-async function until(condition) {
-  for (let i = 0; i < 400; i++) {
-    if (condition()) {
-      return;
-    }
-    await delay(25);
-  }
-  assert.fail(`never: ${condition}`);
 }
 
 const STRINGS = [
