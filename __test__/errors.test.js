@@ -62,7 +62,7 @@ const CONTRACT = {
   ERR_HEAPWISE_SHARED_CACHE_SAVE_BUSY: [Error, 'The cache is being saved already'],
   ERR_HEAPWISE_SHARED_CACHE_SAVE_OVERRUN: [Error, 'The cache changed faster than it was saved'],
   ERR_HEAPWISE_SHARED_CACHE_FILE: [Error, 'Writing the file failed: No space left on device'],
-  ERR_HEAPWISE_SHARED_CACHE_FILE_MISSING: [Error, 'There is no file /tmp/cache'],
+  ERR_HEAPWISE_SHARED_CACHE_FILE_MISSING: [Error, 'There is no file pages.cache'],
   ERR_HEAPWISE_SHARED_CACHE_FILE_INVALID: [Error, 'it ends before its end (byte 5)'],
   ERR_HEAPWISE_SHARED_CACHE_FILE_VERSION: [Error, 'The file has version 2 of the format'],
   ERR_HEAPWISE_SHARED_CACHE_FILE_CODEC: [Error, 'The values in the file are made by the codec "json"'],
