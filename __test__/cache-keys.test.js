@@ -2,6 +2,7 @@
 
 const assert = require('node:assert/strict');
 const { describe, test } = require('node:test');
+const { LRUCache } = require('heapwise/lru-cache');
 const { Cache } = require('..');
 const { Distinctions } = require('../lib/cache/distinctions.js');
 const { SEED, hashInteger } = require('../lib/cache/hash.js');
@@ -242,6 +243,47 @@ describe('keys of a Cache', () => {
     // More of them than the hash will ever read.
     const keys = Array.from({ length: 900 }, (_, at) => `${'a'.repeat(at)}b${'a'.repeat(999 - at)}`);
     compareWithMap(keys, 30_000, 4);
+  });
+
+  test('of every kind of string are the same ones after many uses as before', () => {
+    const made = (text) => JSON.parse(JSON.stringify(text));
+    const sliced = (text) => made(`${text}${'-'.repeat(100)}`).slice(0, text.length);
+    const joined = (text) => `${made(text.slice(0, 5))}${made(text.slice(5))}`;
+    const texts = [
+      '__proto__',
+      '__lookupGetter__',
+      'propertyIsEnumerable',
+      '',
+      '1234567890123',
+      '9007199254740993',
+      '-12345678901234',
+      'ключ из многих знаков',
+      '\ud800 half of a character',
+      'key\0 with a zero in it',
+      ...[12, 13, 16, 17, 1024, 1025, 3000].map((length) => 'k'.repeat(length)),
+    ];
+    for (const policy of ['lru', 's3fifo', 'sieve']) {
+      const cache = new Cache({ max: 100, policy });
+      const twin = new LRUCache({ max: 100 });
+      for (const [i, text] of texts.entries()) {
+        cache.set(made(text), i);
+        twin.set(made(text), i);
+      }
+      for (const make of [made, sliced, joined, made]) {
+        for (let n = 0; n < 3; n++) {
+          for (const [i, text] of texts.entries()) {
+            assert.equal(cache.get(make(text)), i, `${policy} ${text}`);
+            assert.equal(twin.get(make(text)), i, text);
+          }
+        }
+      }
+      assert.deepEqual(new Set(cache.keys()), new Set(texts));
+      for (const text of texts) {
+        assert.ok(cache.delete(joined(text)), text);
+        assert.equal(cache.get(text), undefined);
+      }
+      assert.equal(cache.size, 0);
+    }
   });
 
   test('are kept as they were set: a get with the other zero does not change the key', () => {

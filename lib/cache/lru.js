@@ -2,7 +2,6 @@
 
 /** The list of all entries, by use. */
 const ALL = 0;
-const USED = 1;
 
 /** Evicts what was not used for the longest time. */
 class Lru {
@@ -13,19 +12,14 @@ class Lru {
     this.#slots = slots;
   }
 
-  /** @param {number} slot that was used */
+  /** @param {number} slot that was used @returns {number} its uses before */
   touch(slot) {
     const slots = this.#slots;
-    const { marks } = slots;
-    const isFirst = marks[slot] === 0;
-    if (isFirst) {
-      marks[slot] = USED;
-    }
     if (slots.links[(slot << 1) | 1] !== ALL) {
       slots.unlink(slot);
       slots.linkNewest(ALL, slot);
     }
-    return isFirst;
+    return slots.use(slot);
   }
 
   /** @param {number} slot */

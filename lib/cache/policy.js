@@ -10,8 +10,8 @@ const AUTO_FROM = 1000;
 
 /**
  * @typedef {object} Policy who makes room
- * @property {(slot: number) => boolean} touch it was used; answers whether that is the first time since it was added, or
- *   was passed over when one had to go
+ * @property {(slot: number) => number} touch it was used; answers how often it was before, up to `USES`, since it was added or
+ *   passed over when one had to go
  * @property {(slot: number) => void} add it is new
  * @property {(slot: number) => void} remove it goes
  * @property {(slot: number) => void} readmit it was removed, and comes back

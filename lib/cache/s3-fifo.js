@@ -2,12 +2,12 @@
 
 const { Ghost } = require('./ghost.js');
 const { ALL } = require('./lru.js');
+const { INTERNED, USES } = require('./slots.js');
 
 /** The list of those that have proved themselves, and of those that have not yet. */
 const MAIN = ALL;
 const SMALL = 1;
-/** A mark is how often an entry was used, up to 3, and whether it is in the small list. */
-const USES = 3;
+/** Of a mark: the entry is in the small list. */
 const IN_SMALL = 4;
 /** Uses that take an entry from the small list to the main one. */
 const PROMOTED = 2;
@@ -45,15 +45,9 @@ class S3Fifo {
     slots.marks.fill(0);
   }
 
-  /** @param {number} slot that was used */
+  /** @param {number} slot that was used @returns {number} its uses before */
   touch(slot) {
-    const { marks } = this.#slots;
-    const mark = marks[slot];
-    const uses = mark & USES;
-    if (uses !== USES) {
-      marks[slot] = mark + 1;
-    }
-    return uses === 0;
+    return this.#slots.use(slot);
   }
 
   /** @param {number} slot */
@@ -68,15 +62,15 @@ class S3Fifo {
   /**
    * @param {number} slot
    * @param {number} list
-   * @param {number} uses
+   * @param {number} mark
    */
-  #link(slot, list, uses) {
+  #link(slot, list, mark) {
     const slots = this.#slots;
     slots.linkNewest(list, slot);
     if (list === MAIN) {
-      slots.marks[slot] = uses;
+      slots.marks[slot] = mark;
     } else {
-      slots.marks[slot] = uses | IN_SMALL;
+      slots.marks[slot] = mark | IN_SMALL;
       this.#small += slots.weight(slot);
     }
   }
@@ -94,7 +88,7 @@ class S3Fifo {
   /** Puts back one that was taken out. @param {number} slot */
   readmit(slot) {
     const mark = this.#slots.marks[slot];
-    this.#link(slot, (mark & IN_SMALL) !== 0 ? SMALL : MAIN, mark & USES);
+    this.#link(slot, (mark & IN_SMALL) !== 0 ? SMALL : MAIN, mark & ~IN_SMALL);
   }
 
   /** Takes out who makes room. @returns {number} */
@@ -117,17 +111,17 @@ class S3Fifo {
           }
           return slot;
         }
-        this.#link(slot, MAIN, 0);
+        this.#link(slot, MAIN, slots.marks[slot] & INTERNED);
       }
     }
     for (;;) {
       const slot = slots.oldest(MAIN);
       this.remove(slot);
-      const uses = slots.marks[slot] & USES;
-      if (uses === 0) {
+      const mark = slots.marks[slot];
+      if ((mark & USES) === 0) {
         return slot;
       }
-      this.#link(slot, MAIN, uses - 1);
+      this.#link(slot, MAIN, mark - 1);
     }
   }
 

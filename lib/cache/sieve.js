@@ -1,8 +1,7 @@
 'use strict';
 
 const { ALL } = require('./lru.js');
-
-const VISITED = 1;
+const { USES } = require('./slots.js');
 
 /**
  * SIEVE: a queue in the order of entry, and a hand that goes from the oldest to the newest, evicts the first entry that was
@@ -20,12 +19,9 @@ class Sieve {
     this.#slots = slots;
   }
 
-  /** @param {number} slot that was used */
+  /** @param {number} slot that was used @returns {number} its uses before */
   touch(slot) {
-    const { marks } = this.#slots;
-    const isFirst = marks[slot] === 0;
-    marks[slot] = VISITED;
-    return isFirst;
+    return this.#slots.use(slot);
   }
 
   /** @param {number} slot */
@@ -51,8 +47,8 @@ class Sieve {
   evict() {
     const { links, marks } = this.#slots;
     let slot = this.#hand === ALL ? links[(ALL << 1) | 1] : this.#hand;
-    while (marks[slot] !== 0) {
-      marks[slot] = 0;
+    while ((marks[slot] & USES) !== 0) {
+      marks[slot] &= ~USES;
       const newer = links[(slot << 1) | 1];
       slot = newer === ALL ? links[(ALL << 1) | 1] : newer;
     }

@@ -1,8 +1,17 @@
 'use strict';
 
 const { grown } = require('./columns.js');
+const { intern } = require('./intern.js');
 
 const FIRST_CAPACITY = 16;
+/** Of a mark: the uses of an entry, as many as are counted. */
+const USES = 3;
+/** Of a mark: the key is one of V8's own strings. */
+const INTERNED = 128;
+/** Characters of which V8 makes a part of a string a slice. */
+const SLICED_FROM = 13;
+/** Characters of a key that is not interned any more: V8 reads all of them, which takes microseconds then. */
+const INTERNED_TO = 1024;
 /** Slots that hold no entry but the ends of a list: its next is the newest, its previous the oldest. */
 const LISTS = 2;
 
@@ -19,7 +28,7 @@ class Slots {
   links = new Int32Array(2 * FIRST_CAPACITY);
   /** Of each key; 0 of one that has none. */
   hashes = new Int32Array(FIRST_CAPACITY);
-  /** What the policy has noted of each entry. */
+  /** How often each entry was used, and what the policy has noted besides. */
   marks = new Uint8Array(FIRST_CAPACITY);
   /** Of each entry, where sizes count. @type {Float64Array | undefined} */
   sizes;
@@ -82,6 +91,49 @@ class Slots {
     }
     this.links[slot << 1] = this.#free;
     this.#free = slot;
+  }
+
+  /**
+   * Counts a use.
+   *
+   * @param {number} slot
+   * @returns {number} how many there were before, up to `USES`
+   */
+  use(slot) {
+    const { marks } = this;
+    const mark = marks[slot];
+    const uses = mark & USES;
+    if (uses !== USES) {
+      marks[slot] = mark + 1;
+    }
+    return uses;
+  }
+
+  /**
+   * Takes the string that an entry was asked for by as its key. Programs that ask again mostly do so with the same string,
+   * not only an equal one, and to find out that it is the same takes no look at its characters, let alone at those of
+   * another one far away in memory. Where it is a new one each time, this is done once for an entry.
+   *
+   * A longer one may be a slice, by which V8 keeps all of the text that it was cut from, and is interned first: that costs
+   * more, so that an entry must have been used some times.
+   *
+   * @param {number} slot
+   * @param {unknown} key equal to that of the entry
+   * @param {number} uses of the entry before this one, less than `USES`
+   */
+  adopt(slot, key, uses) {
+    if (typeof key !== 'string') {
+      return;
+    }
+    if (key.length < SLICED_FROM) {
+      if (uses === 0) {
+        this.pairs[slot << 1] = key;
+      }
+    } else if (uses === USES - 1 && key.length <= INTERNED_TO && (this.marks[slot] & INTERNED) === 0) {
+      intern(key);
+      this.pairs[slot << 1] = key;
+      this.marks[slot] |= INTERNED;
+    }
   }
 
   /** What an entry takes of the bound that the policy divides. @param {number} slot */
@@ -149,4 +201,4 @@ class Slots {
   }
 }
 
-module.exports = { Slots };
+module.exports = { INTERNED, Slots, USES };

@@ -2,9 +2,7 @@
 
 const { HITS, MISSES, REMOVED, SETS, UNADDED } = require('./counters.js');
 const { Curve } = require('./curve.js');
-
-/** Characters of which V8 makes a part of a string a slice. */
-const SLICED_FROM = 13;
+const { USES } = require('./slots.js');
 
 /**
  * The entries of a cache by key: those of one namespace, or those that are in none. It trusts what it is given.
@@ -70,25 +68,18 @@ class Store {
       slots.times?.renew(slot);
     }
     this.counters[HITS]++;
-    if (entries.policy.touch(slot)) {
-      this.#adopt(slot, key);
-    }
+    this.#touch(slot, key);
     return slots.pairs[(slot << 1) | 1];
   }
 
   /**
-   * Takes the string that an entry was asked for by as its key. Programs that ask again mostly do so with the same string,
-   * not only an equal one, and to find out that it is the same takes no look at its characters, let alone at those of
-   * another one far away in memory. Where it is a new one each time, this is done once for an entry.
-   *
-   * Not a longer one: it may be a slice, by which V8 keeps all of the text that it was cut from.
-   *
-   * @param {number} slot
-   * @param {K} key equal to that of the entry
+   * @param {number} slot that was used
+   * @param {K} key that it was found by
    */
-  #adopt(slot, key) {
-    if (typeof key === 'string' && key.length < SLICED_FROM) {
-      this.#entries.slots.pairs[slot << 1] = key;
+  #touch(slot, key) {
+    const uses = this.#entries.policy.touch(slot);
+    if (uses !== USES) {
+      this.#entries.slots.adopt(slot, key, uses);
     }
   }
 
@@ -179,12 +170,10 @@ class Store {
    * @returns {V}
    */
   hit(slot, key) {
-    const { slots, policy } = this.#entries;
+    const { slots } = this.#entries;
     this.counters[HITS]++;
     slots.times?.renew(slot);
-    if (policy.touch(slot)) {
-      this.#adopt(slot, key);
-    }
+    this.#touch(slot, key);
     return slots.pairs[(slot << 1) | 1];
   }
 
@@ -214,9 +203,7 @@ class Store {
       entries.insert(space, key, space.index.lastHash, value, ttl, size, keep, tags);
     } else {
       entries.replace(slot, value, ttl, size, keep, tags);
-      if (entries.policy.touch(slot)) {
-        this.#adopt(slot, key);
-      }
+      this.#touch(slot, key);
     }
     return true;
   }

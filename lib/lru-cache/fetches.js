@@ -45,7 +45,7 @@ class Fetches {
     const underWay = value instanceof Fetch;
     const over = slot !== 0 && !underWay && store.isOver(slot);
     if (slot !== 0 && !underWay && !over && !forceRefresh) {
-      return this.#hit(slot, given, status);
+      return this.#hit(key, slot, given, status);
     }
     if (status !== undefined) {
       status.fetch = underWay ? 'inflight' : slot === 0 ? 'miss' : over ? 'stale' : 'refresh';
@@ -55,13 +55,14 @@ class Fetches {
   }
 
   /**
+   * @param {any} key
    * @param {number} slot
    * @param {any} given
    * @param {any} status
    */
-  #hit(slot, given, status) {
+  #hit(key, slot, given, status) {
     const { cache, store } = this.#target;
-    store.touch(slot);
+    store.touch(slot, key);
     if (given.updateAgeOnGet ?? cache.updateAgeOnGet) {
       store.renew(slot);
     }

@@ -210,7 +210,7 @@ class LRUCache {
     if (status !== undefined) {
       status.get = fetch === undefined ? 'hit' : 'fetching';
     }
-    store.touch(slot);
+    store.touch(slot, key);
     if (updateAge) {
       store.renew(slot);
     }

@@ -3,7 +3,7 @@
 const { KeyIndex } = require('../cache/key-index.js');
 const { ALL, Lru } = require('../cache/lru.js');
 const { MAX_ENTRIES } = require('../cache/options.js');
-const { Slots } = require('../cache/slots.js');
+const { Slots, USES } = require('../cache/slots.js');
 const { Ages } = require('./ages.js');
 const { Autopurge } = require('./autopurge.js');
 const { publishDelete } = require('./channels.js');
@@ -100,12 +100,20 @@ class Store {
     return this.ages !== undefined && this.ages.isOver(slot);
   }
 
-  /** An entry was used. @param {number} slot */
-  touch(slot) {
+  /**
+   * An entry was used.
+   *
+   * @param {number} slot
+   * @param {any} key that it was found by
+   */
+  touch(slot, key) {
     if (this.#walks.any) {
       this.#walks.leave(slot);
     }
-    this.#lru.touch(slot);
+    const uses = this.#lru.touch(slot);
+    if (uses !== USES) {
+      this.#slots.adopt(slot, key, uses);
+    }
   }
 
   /** Begins the time of an entry anew. @param {number} slot */
@@ -150,7 +158,7 @@ class Store {
     if (slot === 0) {
       place = this.#add(key, hash, value, size);
     } else {
-      this.touch(slot);
+      this.touch(slot, key);
       done = this.#replace(slot, value, size, quiet, own, status);
     }
     if (timed) {
