@@ -9,7 +9,7 @@ const { median, summarize } = require('./statistics.js');
 const CHILD = join(__dirname, 'child.js');
 const QUICK_ROUNDS = 3;
 /** Of one contender of a case, or of all at once. */
-const TIMEOUT_MS = 120_000;
+const TIMEOUT_MS = 300_000;
 
 /**
  * Runs the cases one after another. Within a case the contenders take turns round by round, A B C A B C, so that

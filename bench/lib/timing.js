@@ -21,16 +21,16 @@ const TURN_MS = 2;
  * makes.
  *
  * @param {((n: number) => number | Promise<number>) & { prepare?: (n: number) => void }} run
- * @param {{ quick: boolean }} options
+ * @param {{ quick: boolean, warmUp?: number, sample?: number }} options milliseconds
  * @returns {Promise<{ value: number, ops: number, sum: number }>}
  */
-async function time(run, { quick }) {
+async function time(run, { quick, warmUp = WARM_UP_MS, sample = SAMPLE_MS }) {
   const scale = quick ? QUICK : 1;
-  const perTurn = await warmUp(run, WARM_UP_MS * scale);
+  const perTurn = await warm(run, warmUp * scale);
   let elapsed = 0;
   let ops = 0;
   let sum = 0;
-  while (elapsed < SAMPLE_MS * scale) {
+  while (elapsed < sample * scale) {
     run.prepare?.(perTurn);
     const start = performance.now();
     sum += await run(perTurn);
@@ -42,7 +42,7 @@ async function time(run, { quick }) {
 }
 
 /** Runs until the code is optimised, and returns how many operations make up a turn. */
-async function warmUp(run, milliseconds) {
+async function warm(run, milliseconds) {
   const end = performance.now() + milliseconds;
   let n = 64;
   let now = performance.now();
