@@ -6,8 +6,8 @@ use napi::sys;
 
 use super::{
     super::store::Store,
+    answer,
     call::{self, Call, UNDEFINED, enter},
-    functions::answer,
 };
 use crate::cache::sweeper;
 

@@ -22,14 +22,14 @@ use parking_lot::Mutex;
 
 use super::{
     super::compress::{Algorithm, Compression, Head, PACKED, Packer},
+    answer,
+    arguments::{Terms, bytes, read_string, view, with_key},
     call::{self, Call, enter},
-    functions::{
-        Terms, answer, answer_to, bytes, copy_out, number_of, present, read_string, set_now,
-        string, view, with_key,
-    },
+    functions::set_now,
     handle::{Handle, Scratch},
     kinds::ENCODED,
     packing,
+    values::{copy_out, number_of, present, string},
 };
 use crate::shared::number::to_u64;
 
@@ -191,7 +191,7 @@ impl Task for Pack {
             handle.tell_growth(store);
             stored
         });
-        Ok(settled(env, stored.map_or(Some(answer::CLOSED), |it| it.err().map(answer_to))))
+        Ok(settled(env, stored.map_or(Some(answer::CLOSED), |it| it.err().map(answer::to))))
     }
 }
 

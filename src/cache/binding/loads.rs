@@ -12,9 +12,11 @@ use super::{
         flights::Outcome,
         store::loads::{Intent, Joined},
     },
+    answer,
+    arguments::{Tags, Value, read_tags, read_value, with_key},
     call::{self, Call, enter},
-    functions::{Tags, Value, answer, copy_out, present, read_tags, read_value, refused, with_key},
     packing,
+    values::{copy_out, present},
 };
 use crate::shared::{notify::Notifier, number::to_u64};
 
@@ -92,7 +94,7 @@ pub unsafe extern "C" fn join(
                 Ok(Joined::Failed(id, reason)) => {
                     call::array(env, [call::number(env, id as f64), call::text(env, &reason)])
                 }
-                Err(refusal) => refused(env, refusal),
+                Err(refusal) => call::integer(env, answer::to(refusal)),
             })
         })
     };
@@ -129,7 +131,7 @@ pub unsafe extern "C" fn finish(
                     None
                 }
                 Ok(false) => Some(call::integer(env, answer::SUPERSEDED)),
-                Err(refusal) => Some(refused(env, refusal)),
+                Err(refusal) => Some(call::integer(env, answer::to(refusal))),
             }
         })
     };

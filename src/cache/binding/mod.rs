@@ -1,6 +1,8 @@
 //! `SharedCache` for JavaScript: functions made by hand, because a method of a `#[napi]` class costs more than the whole
 //! of a get.
 
+mod answer;
+mod arguments;
 mod call;
 mod control;
 pub mod files;
@@ -13,3 +15,4 @@ mod loads;
 pub mod open;
 mod packing;
 mod scan;
+mod values;

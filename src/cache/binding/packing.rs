@@ -7,7 +7,7 @@ use super::{
         compress::{Compression, Damaged, Head, PACKED, Packer},
         store::{Found, Store},
     },
-    functions::answer,
+    answer,
     handle::{Handle, Held, Scratch},
     kinds::{ENCODED, LATIN1, UTF16},
 };

@@ -6,8 +6,8 @@ use napi::sys;
 
 use super::{
     super::{store::Store, text},
+    arguments::with_bytes,
     call::{self, Call, UNDEFINED, enter},
-    functions::with_bytes,
 };
 use crate::{cache::sweeper, shared::number::to_u64};
 
