@@ -2,7 +2,7 @@
 
 const http = require('node:http');
 const express = require('express');
-const contenders = require('./contenders.js');
+const { CONTENDERS } = require('./contenders.js');
 
 /** About 10 KB of JSON. */
 const PRODUCTS = Array.from({ length: 100 }, (_, id) => ({
@@ -22,8 +22,8 @@ const PRODUCTS = Array.from({ length: 100 }, (_, id) => ({
  */
 function open(name, onRun = () => {}) {
   const app = express();
-  const contender = contenders.find((each) => each.name === name);
-  const cache = contender.open();
+  const contender = CONTENDERS.find((each) => each.name === name);
+  const cache = contender.open(Buffer.from(JSON.stringify(PRODUCTS)));
   if (!contender.inFront) {
     app.use(cache);
   }
