@@ -326,14 +326,86 @@ describe('the curve of a Cache', () => {
   test('does not remember more than a few times the cache', () => {
     const { Curve } = require('../lib/cache/curve.js');
     const curve = new Curve();
-    for (let hash = 0; hash < 100_000; hash++) {
+    for (let hash = 1; hash <= 100_000; hash++) {
       curve.evict(hash, 0, 6400);
     }
-    for (let hash = 0; hash < 100_000; hash++) {
+    for (let hash = 1; hash <= 100_000; hash++) {
       curve.miss(hash, () => 0);
     }
     const remembered = (curve.points(0, 1e9)[3].hitRate * 1e9) / 64;
     assert.equal(Math.round(remembered), 300);
+  });
+
+  test('does not grow by the keys that have come back', () => {
+    const { Curve } = require('../lib/cache/curve.js');
+    const curve = new Curve();
+    globalThis.gc();
+    const before = process.memoryUsage().arrayBuffers;
+    for (let hash = 1; hash <= 300_000; hash++) {
+      curve.evict(hash, 0, 6400);
+      curve.miss(hash, () => 0);
+    }
+    globalThis.gc();
+    assert.ok(process.memoryUsage().arrayBuffers - before < 1e6);
+    assert.equal(curve.points(0, 1e9)[0].hitRate, (300_000 * 64) / 1e9);
+  });
+
+  test('remembers what a list of the evicted keys has, whatever comes back, and however the cache shrinks', () => {
+    const { Curve } = require('../lib/cache/curve.js');
+    const SCALES = [1.25, 1.5, 2, 4];
+    for (let seed = 1; seed <= 40; seed++) {
+      const random = seeded(seed);
+      const curve = new Curve();
+      // The key that was evicted last comes first.
+      const stages = SCALES.map(() => []);
+      const hits = SCALES.map(() => 0);
+      const anySize = () => 64 * (1 + random.below(random.chance(0.5) ? 4 : 60));
+      let entries = anySize();
+      const back = random.below(10) / 10;
+      const keys = random.pick([8, 60, 600]);
+      const ends = new Map();
+      for (let i = 0; i < 5000; i++) {
+        const hash = 1 + random.below(1 + random.below(keys));
+        if (random.chance(back)) {
+          const at = stages.findIndex((stage) => stage.includes(hash));
+          curve.miss(hash, () => i);
+          if (at !== -1) {
+            stages[at] = stages[at].filter((it) => it !== hash);
+            hits[at] += ends.get(hash) === 0 || ends.get(hash) > i ? 1 : 0;
+          }
+        } else {
+          const end = random.chance(0.5) ? 0 : i + random.below(1000);
+          ends.set(hash, end);
+          curve.evict(hash, end, entries);
+          stages.forEach((stage, at) => (stages[at] = stage.filter((it) => it !== hash)));
+          stages[0].unshift(hash);
+          for (let at = 0; at < 4; at++) {
+            const limit = ((SCALES[at] - (SCALES[at - 1] ?? 1)) * entries) / 64;
+            if (stages[at].length <= limit) {
+              break;
+            }
+            for (let n = 0; n < 2 && stages[at].length > limit; n++) {
+              const oldest = stages[at].pop();
+              stages[at + 1]?.unshift(oldest);
+            }
+          }
+        }
+        if (random.chance(0.001)) {
+          entries = anySize();
+        }
+        if (random.chance(0.0005)) {
+          curve.forget();
+          stages.forEach((stage) => stage.splice(0));
+        }
+      }
+      let more = 0;
+      const wanted = hits.map((count) => (more += count * 64) / 1e9);
+      assert.deepEqual(
+        curve.points(0, 1e9).map(({ hitRate }) => hitRate),
+        wanted,
+        `seed ${seed}`,
+      );
+    }
   });
 });
 

@@ -4,6 +4,13 @@
 const SAMPLE = 64;
 /** How many times as large a cache is thought to be. */
 const SCALES = [1.25, 1.5, 2, 4];
+/** Entries that such a cache has more than the one before it, for each watched key of this one. */
+const STEPS = SCALES.map((scale, i) => (scale - (i === 0 ? 1 : SCALES[i - 1])) / SAMPLE);
+const LAST = SCALES.length - 1;
+/** Places of the queue at first. A power of two, as always. */
+const FIRST_PLACES = 16;
+/** Keys that leave a stage at a time, more than come into it. */
+const LEAVING = 2;
 
 /**
  * What more memory would buy: the hit rate that the cache would have if it were larger. Of one key in 64, chosen by its
@@ -14,13 +21,18 @@ const SCALES = [1.25, 1.5, 2, 4];
  * exact for lru but for the sampling, near it for the others.
  */
 class Curve {
-  /**
-   * When the time of an evicted key would have been over (0: never), by its hash. A stage for each scale: the key that was
-   * evicted last is in the first, and moves to the next when there are too many before it.
-   *
-   * @type {Map<number, number>[]}
-   */
-  #stages = SCALES.map(() => new Map());
+  /** Numbers of the places in the queue, by hash. They count up, and a place is found by the lowest bits. @type {Map<number, number>} */
+  #numbers = new Map();
+  /** The evicted keys in their order, by hash; 0 is one that has come back. */
+  #hashes = new Int32Array(FIRST_PLACES);
+  /** When the time of each would have been over; 0: never. */
+  #ends = new Float64Array(FIRST_PLACES);
+  /** Number of the next place. */
+  #next = 0;
+  /** The queue in stages, one for each scale: the number that each begins with. The first has the keys that came last. */
+  #starts = SCALES.map(() => 0);
+  /** Keys in each stage. */
+  #counts = SCALES.map(() => 0);
   /** Gets that would have been hits, by stage. Watched ones only. */
   #hits = new Float64Array(SCALES.length);
 
@@ -35,17 +47,40 @@ class Curve {
    * @param {number} entries of the cache
    */
   evict(hash, end, entries) {
-    let moving = hash;
-    let movingEnd = end;
-    for (let i = 0; i < SCALES.length; i++) {
-      const stage = this.#stages[i];
-      stage.set(moving, movingEnd);
-      const size = ((SCALES[i] - (i === 0 ? 1 : SCALES[i - 1])) * entries) / SAMPLE;
-      if (stage.size <= size) {
-        return;
+    const before = this.#numbers.get(hash);
+    if (before !== undefined) {
+      // It has come back, but nobody has asked for it.
+      this.#takeOut(before);
+    }
+    if (this.#next - this.#starts[LAST] === this.#hashes.length) {
+      this.#makeRoom();
+    }
+    const number = this.#next++;
+    const place = number & (this.#hashes.length - 1);
+    this.#hashes[place] = hash;
+    this.#ends[place] = end;
+    this.#numbers.set(hash, number);
+    this.#counts[0]++;
+    for (let stage = 0; stage <= LAST && this.#counts[stage] > STEPS[stage] * entries; stage++) {
+      for (let moved = 0; moved < LEAVING && this.#counts[stage] > STEPS[stage] * entries; moved++) {
+        this.#moveOn(stage);
       }
-      [[moving, movingEnd]] = stage;
-      stage.delete(moving);
+    }
+  }
+
+  /** The oldest key of a stage becomes the newest of the next one, or is forgotten. @param {number} stage that has one */
+  #moveOn(stage) {
+    const hashes = this.#hashes;
+    let start = this.#starts[stage];
+    while (hashes[start & (hashes.length - 1)] === 0) {
+      start++;
+    }
+    this.#starts[stage] = start + 1;
+    this.#counts[stage]--;
+    if (stage === LAST) {
+      this.#numbers.delete(hashes[start & (hashes.length - 1)]);
+    } else {
+      this.#counts[stage + 1]++;
     }
   }
 
@@ -54,23 +89,64 @@ class Curve {
    * @param {() => number} now
    */
   miss(hash, now) {
-    for (let i = 0; i < SCALES.length; i++) {
-      const end = this.#stages[i].get(hash);
-      if (end !== undefined) {
-        this.#stages[i].delete(hash);
-        if (end === 0 || end > now()) {
-          this.#hits[i]++;
-        }
-        return;
+    const number = this.#numbers.get(hash);
+    if (number !== undefined) {
+      this.#numbers.delete(hash);
+      const stage = this.#takeOut(number);
+      const end = this.#ends[number & (this.#ends.length - 1)];
+      if (end === 0 || end > now()) {
+        this.#hits[stage]++;
       }
     }
   }
 
+  /**
+   * @param {number} number of the place of a key
+   * @returns {number} its stage
+   */
+  #takeOut(number) {
+    const stage = this.#starts.findIndex((start) => number >= start);
+    this.#counts[stage]--;
+    this.#hashes[number & (this.#hashes.length - 1)] = 0;
+    return stage;
+  }
+
+  /** Forgets the places of keys that have come back, and makes twice as many if that is not half of them. */
+  #makeRoom() {
+    const hashes = this.#hashes;
+    const ends = this.#ends;
+    const length = hashes.length * (2 * this.#numbers.size > hashes.length ? 2 : 1);
+    const first = this.#starts[LAST];
+    const end = this.#next;
+    const starts = this.#starts.slice();
+    this.#hashes = new Int32Array(length);
+    this.#ends = new Float64Array(length);
+    this.#next = 0;
+    let stage = LAST;
+    this.#starts[LAST] = 0;
+    for (let number = first; number < end; number++) {
+      while (stage > 0 && number >= starts[stage - 1]) {
+        this.#starts[--stage] = this.#next;
+      }
+      const place = number & (hashes.length - 1);
+      if (hashes[place] !== 0) {
+        this.#hashes[this.#next] = hashes[place];
+        this.#ends[this.#next] = ends[place];
+        this.#numbers.set(hashes[place], this.#next++);
+      }
+    }
+    // Stages that are empty begin where the queue ends.
+    this.#starts.fill(this.#next, 0, stage);
+  }
+
   /** What was evicted is not what a clear would have left in a larger cache. */
   forget() {
-    for (const stage of this.#stages) {
-      stage.clear();
-    }
+    this.#numbers.clear();
+    this.#hashes = new Int32Array(FIRST_PLACES);
+    this.#ends = new Float64Array(FIRST_PLACES);
+    this.#next = 0;
+    this.#starts.fill(0);
+    this.#counts.fill(0);
   }
 
   /**

@@ -65,8 +65,9 @@ class Distinctions {
     if (found.length === 0) {
       return undefined;
     }
-    // Numbers that count up differ in one or two digits first, and soon in those beside them.
-    const beside = [1, -1, 2, -2].flatMap((step) => found.map((at) => at + step));
+    // Numbers that count up differ in one or two digits first, and soon in those beside them: behind them as they become
+    // longer, before them where they are filled up with zeros.
+    const beside = [1, 2, -1, -2].flatMap((step) => found.map((at) => at + step));
     const all = new Set([...known, ...found]);
     for (const at of beside) {
       if (at >= 0 && all.size < known.length + room) {
