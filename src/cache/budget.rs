@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 const RESERVE: u64 = 64;
 /// Tables borrow one part in so many of it at a time, all shards together, and so many bytes at most.
 const STEPS: u64 = 256;
-const LARGEST_STEP: usize = 1 << 20;
+const LARGEST_STEP: usize = 256 << 10;
 const LEAST_RESERVE: u64 = 96 << 10;
 
 /// Bytes that a cache may take from the system, and those it has taken.

@@ -69,6 +69,18 @@ fn blocks_never_overlap_and_all_memory_is_found_again_whatever_the_order() {
 }
 
 #[test]
+fn memory_is_taken_in_parts_for_which_nobody_waits_long() {
+    let (mut arena, budget) = arena(64 << 20);
+    let mut before = 0;
+    while arena.allocate(64).is_some() {
+        assert!(arena.committed() - before <= 256 << 10);
+        before = arena.committed();
+    }
+    assert!(before > 32 << 20);
+    assert_eq!(budget.step(), 256 << 10);
+}
+
+#[test]
 fn what_does_not_fit_into_the_budget_or_is_no_size_is_refused() {
     let (mut arena, budget) = arena(352 << 10);
     assert!(arena.allocate(0).is_none());
