@@ -3,9 +3,9 @@
 const assert = require('node:assert');
 const { TIME } = require('../lib/measures.js');
 const { time } = require('../lib/timing.js');
-const { heapwise, lmdb, lruCache } = require('./contenders.js');
+const { heapwise, lmdb, lruCache, nothing } = require('./contenders.js');
 const { documents } = require('./documents.js');
-const { many, nothing } = require('./many.js');
+const { many } = require('./many.js');
 const { mixed } = require('./mixed.js');
 const { fill, inRandomOrder, valueOf } = require('./operations.js');
 const { open, openByHand, save, saveByHand } = require('./warm-restart.js');
@@ -150,6 +150,7 @@ module.exports = {
       measure: WORK,
       flags: ['--expose-gc', '--max-old-space-size=8192'],
       contenders: [
+        mixedContender(nothing, undefined, valueOf),
         mixedContender(lruCache, 'strings', valueOf),
         mixedContender(lruCache, 'Buffers', (i, length) => Buffer.from(valueOf(i, length), 'latin1')),
         mixedContender(heapwise, undefined, valueOf),
@@ -159,12 +160,11 @@ module.exports = {
       name: `fill, ${count(MANY)} entries of 64 bytes`,
       measure: FILL,
       contenders: [
-        { name: 'the loop alone', run: ({ quick }) => many(nothing, quick ? MANY_QUICK : MANY) },
-        {
-          name: heapwise.name,
-          ours: true,
-          run: ({ quick }) => many(heapwise, quick ? MANY_QUICK : MANY),
-        },
+        ...[nothing, heapwise].map((contender) => ({
+          name: contender.name,
+          ours: contender.ours,
+          run: ({ quick }) => many(contender, quick ? MANY_QUICK : MANY),
+        })),
       ],
     },
     {
