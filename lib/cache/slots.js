@@ -12,6 +12,8 @@ const INTERNED = 128;
 const SLICED_FROM = 13;
 /** Characters of a key that is not interned any more: V8 reads all of them, which takes microseconds then. */
 const INTERNED_TO = 1024;
+/** Entries beyond which none is interned any more: V8's table of its strings grows all at once, which takes a while. */
+const INTERNED_AMONG = 2 ** 16;
 /** Slots that hold no entry but the ends of a list: its next is the newest, its previous the oldest. */
 const LISTS = 2;
 
@@ -115,7 +117,7 @@ class Slots {
    * another one far away in memory. Where it is a new one each time, this is done once for an entry.
    *
    * A longer one may be a slice, by which V8 keeps all of the text that it was cut from, and is interned first: that costs
-   * more, so that an entry must have been used some times.
+   * more, so that an entry must have been used some times. Where there are many entries, it is left.
    *
    * @param {number} slot
    * @param {unknown} key equal to that of the entry
@@ -129,7 +131,12 @@ class Slots {
       if (uses === 0) {
         this.pairs[slot << 1] = key;
       }
-    } else if (uses === USES - 1 && key.length <= INTERNED_TO && (this.marks[slot] & INTERNED) === 0) {
+    } else if (
+      uses === USES - 1 &&
+      key.length <= INTERNED_TO &&
+      this.count <= INTERNED_AMONG &&
+      (this.marks[slot] & INTERNED) === 0
+    ) {
       intern(key);
       this.pairs[slot << 1] = key;
       this.marks[slot] |= INTERNED;
