@@ -115,28 +115,29 @@ class Curve {
   #makeRoom() {
     const hashes = this.#hashes;
     const ends = this.#ends;
-    const length = hashes.length * (2 * this.#numbers.size > hashes.length ? 2 : 1);
-    const first = this.#starts[LAST];
-    const end = this.#next;
-    const starts = this.#starts.slice();
-    this.#hashes = new Int32Array(length);
-    this.#ends = new Float64Array(length);
-    this.#next = 0;
+    const starts = this.#starts;
+    if (2 * this.#numbers.size > hashes.length) {
+      this.#hashes = new Int32Array(2 * hashes.length);
+      this.#ends = new Float64Array(2 * ends.length);
+    }
+    const mask = this.#hashes.length - 1;
+    // Otherwise within the same arrays: no key moves to a place that was not looked at before.
+    let to = starts[LAST];
     let stage = LAST;
-    this.#starts[LAST] = 0;
-    for (let number = first; number < end; number++) {
+    for (let number = to; number < this.#next; number++) {
       while (stage > 0 && number >= starts[stage - 1]) {
-        this.#starts[--stage] = this.#next;
+        starts[--stage] = to;
       }
-      const place = number & (hashes.length - 1);
-      if (hashes[place] !== 0) {
-        this.#hashes[this.#next] = hashes[place];
-        this.#ends[this.#next] = ends[place];
-        this.#numbers.set(hashes[place], this.#next++);
+      const hash = hashes[number & (hashes.length - 1)];
+      if (hash !== 0) {
+        this.#hashes[to & mask] = hash;
+        this.#ends[to & mask] = ends[number & (hashes.length - 1)];
+        this.#numbers.set(hash, to++);
       }
     }
     // Stages that are empty begin where the queue ends.
-    this.#starts.fill(this.#next, 0, stage);
+    starts.fill(to, 0, stage);
+    this.#next = to;
   }
 
   /** What was evicted is not what a clear would have left in a larger cache. */
