@@ -159,13 +159,11 @@ module.exports = {
     {
       name: `fill, ${count(MANY)} entries of 64 bytes`,
       measure: FILL,
-      contenders: [
-        ...[nothing, heapwise].map((contender) => ({
-          name: contender.name,
-          ours: contender.ours,
-          run: ({ quick }) => many(contender, quick ? MANY_QUICK : MANY),
-        })),
-      ],
+      contenders: [nothing, heapwise].map((contender) => ({
+        name: contender.name,
+        ours: contender.ours,
+        run: ({ quick }) => many(contender, quick ? MANY_QUICK : MANY),
+      })),
     },
     {
       name: `save to a file, ${count(FILE.entries)} entries of ${FILE.length} bytes`,
