@@ -3,7 +3,7 @@
 const assert = require('node:assert');
 const { TIME } = require('../lib/measures.js');
 const { time } = require('../lib/timing.js');
-const { heapwise, lmdb, lruCache, nothing } = require('./contenders.js');
+const { heapwise, lmdb, lruCache, memory, nothing } = require('./contenders.js');
 const { documents } = require('./documents.js');
 const { many } = require('./many.js');
 const { mixed } = require('./mixed.js');
@@ -159,7 +159,7 @@ module.exports = {
     {
       name: `fill, ${count(MANY)} entries of 64 bytes`,
       measure: FILL,
-      contenders: [nothing, heapwise].map((contender) => ({
+      contenders: [nothing, memory, heapwise].map((contender) => ({
         name: contender.name,
         ours: contender.ours,
         run: ({ quick }) => many(contender, quick ? MANY_QUICK : MANY),

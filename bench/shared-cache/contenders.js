@@ -72,4 +72,27 @@ const nothing = {
   },
 };
 
-module.exports = { heapwise, lmdb, lruCache, nothing };
+/** Bytes that are taken from the system at a time, and that a small entry needs beside its value: about what heapwise does. */
+const PART = 256 << 10;
+const BESIDE = 49;
+
+/** Keeps nothing either, but takes as much memory as the entries would: how long the system may take to find it. @type {Contender} */
+const memory = {
+  name: 'as much memory, in Buffers',
+  async open(max, bytes) {
+    const loop = await nothing.open(max, bytes);
+    const every = Math.floor(PART / (bytes + BESIDE));
+    const kept = [];
+    let sets = 0;
+    return {
+      ...loop,
+      set() {
+        if (sets++ % every === 0) {
+          kept.push(Buffer.allocUnsafeSlow(PART).fill(1));
+        }
+      },
+    };
+  },
+};
+
+module.exports = { heapwise, lmdb, lruCache, memory, nothing };
