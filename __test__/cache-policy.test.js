@@ -339,13 +339,11 @@ describe('the curve of a Cache', () => {
   test('does not grow by the keys that have come back', () => {
     const { Curve } = require('../lib/cache/curve.js');
     const curve = new Curve();
-    globalThis.gc();
     const before = process.memoryUsage().arrayBuffers;
     for (let hash = 1; hash <= 300_000; hash++) {
       curve.evict(hash, 0, 6400);
       curve.miss(hash, () => 0);
     }
-    globalThis.gc();
     assert.ok(process.memoryUsage().arrayBuffers - before < 1e6);
     assert.equal(curve.points(0, 1e9)[0].hitRate, (300_000 * 64) / 1e9);
   });
