@@ -6,12 +6,10 @@ const assert = require('node:assert/strict');
 const { once } = require('node:events');
 const { describe, it } = require('node:test');
 const { setTimeout: delay } = require('node:timers/promises');
-const { Worker } = require('node:worker_threads');
 const { SharedCache } = require('..');
 const { runScript } = require('./run-script.js');
-const { until } = require('./shared-caches.js');
+const { stress, stressWorkers, until } = require('./shared-caches.js');
 
-const STRESS = require.resolve('./shared-cache-stress.js');
 const maxBytes = 4 << 20;
 
 /** A cache that is closed with the test. */
@@ -297,14 +295,7 @@ describe('worker threads', () => {
     for (const policy of ['lru', 's3fifo', 'sieve']) {
       const options = { name: `stress ${policy}`, maxBytes: 2 << 20, policy, shards: 2 };
       const cache = open(t, options);
-      const workers = [1, 2, 3, 4].map(
-        (seed) => new Worker(STRESS, { workerData: { options, seed, time: 2000 } }),
-      );
-      const hits = await Promise.all(workers.map(async (worker) => (await once(worker, 'message'))[0]));
-      assert.ok(
-        hits.every((count) => count > 100),
-        `${hits}`,
-      );
+      await stress(options, 2000);
       assert.ok(cache.size > 0, 'the entries outlive the workers');
     }
   });
@@ -313,9 +304,7 @@ describe('worker threads', () => {
     const options = { name: 'terminated', maxBytes: 2 << 20 };
     const cache = open(t, options);
     for (let round = 0; round < 8; round++) {
-      const workers = [1, 2, 3].map(
-        (seed) => new Worker(STRESS, { workerData: { options, seed, time: 60_000 } }),
-      );
+      const workers = stressWorkers(options, { count: 3, time: 60_000 });
       await Promise.all(workers.map((worker) => once(worker, 'online')));
       const sets = cache.stats().sets;
       await until(() => cache.stats().sets > sets + 1000);

@@ -1,7 +1,11 @@
 'use strict';
 
 const assert = require('node:assert/strict');
+const { once } = require('node:events');
 const { setTimeout: delay } = require('node:timers/promises');
+const { Worker } = require('node:worker_threads');
+
+const STRESS = require.resolve('./shared-cache-stress.js');
 
 /** Waits until something is so, which a thread brings about. */
 async function until(condition) {
@@ -23,4 +27,22 @@ function textOf(length, seed = 1) {
   return text.slice(0, length);
 }
 
-module.exports = { textOf, until };
+/** Workers that use a cache in all ways at once, for so many milliseconds. */
+function stressWorkers(options, { count, time }) {
+  return Array.from(
+    { length: count },
+    (_, i) => new Worker(STRESS, { workerData: { options, seed: i + 1, time } }),
+  );
+}
+
+/** Four of them, each of which must find what it looks for, and nothing else. */
+async function stress(options, time) {
+  const workers = stressWorkers(options, { count: 4, time });
+  const hits = await Promise.all(workers.map(async (worker) => (await once(worker, 'message'))[0]));
+  assert.ok(
+    hits.every((count) => count > 100),
+    `${hits}`,
+  );
+}
+
+module.exports = { stress, stressWorkers, textOf, until };

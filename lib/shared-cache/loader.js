@@ -3,6 +3,7 @@
 const { Load, LoadContext, waitFor } = require('../cache/load.js');
 const { error } = require('../errors.js');
 const { LONGEST_TIMER } = require('../timers.js');
+const { BAD_KEY } = require('./answers.js');
 
 /** Keys whose failure is remembered with what it was, at most. */
 const FAILURES = 1000;
@@ -15,8 +16,6 @@ const ANEW = 1;
 const REFRESH = 2;
 /** Numbers of loads begin here; what is nearer to 0 is a refusal. */
 const FIRST_LOAD = 16;
-/** What a native function answers to a key that none can have. */
-const BAD_KEY = -1;
 
 /** How a load of another thread has ended: it was stored (0), or is gone (2), or this. */
 const NOT_KEPT = 1;

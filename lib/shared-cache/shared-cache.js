@@ -4,6 +4,15 @@ const { isSharedArrayBuffer } = require('node:util/types');
 const { error, fromNative } = require('../errors.js');
 const validate = require('../validate.js');
 const { loadOptions, tagList } = require('../cache/options.js');
+const {
+  BAD_KEY,
+  BAD_TAGS,
+  CLOSED_MEANWHILE,
+  DAMAGED,
+  NO_MEMORY,
+  TOO_LARGE,
+  TOO_SMALL,
+} = require('./answers.js');
 const { decoded, encoded } = require('./codec.js');
 const { extraBytesOf, mayBeMissing, outcomeOf, pathOf, restoreInfo, saveInfo } = require('./files.js');
 const { BUFFER, ENCODED, KINDS, NOTHING, kindOf, typedArrayOf } = require('./kinds.js');
@@ -26,14 +35,6 @@ const NO_TERMS = /** @type {Terms} */ ({ ttl: undefined, tags: undefined });
 const LONGEST_TAGS = 16_384;
 const MOST_TAGS = 255;
 const LONGEST_KEY = 65_535;
-/** Answers of native functions that are no values: `src/cache/binding/functions.rs`. */
-const BAD_KEY = -1;
-const TOO_LARGE = -2;
-const NO_MEMORY = -3;
-const TOO_SMALL = -5;
-const DAMAGED = -6;
-const CLOSED_MEANWHILE = -7;
-const BAD_TAGS = -10;
 /** `getLater` answers with less than this for a value that `takeLater` is for. */
 const LATER = -64;
 
