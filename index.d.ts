@@ -130,6 +130,8 @@ export type HeapwiseErrorCode =
   | 'ERR_HEAPWISE_MONITOR_CLOSED'
   /** The event-loop monitor does not run, and nothing was measured in the stretch that was asked for. `Error` */
   | 'ERR_HEAPWISE_MONITOR_STOPPED'
+  /** A function leaks; raised by `assertNoLeak`. `Error` */
+  | 'ERR_HEAPWISE_LEAK'
   /** The leak detector is closed. `Error` */
   | 'ERR_HEAPWISE_DETECTOR_CLOSED'
   /** No histogram can have these bounds. `RangeError` */
@@ -2782,9 +2784,15 @@ export type LeakState = 'warming' | 'steady' | 'suspect' | 'leak';
 
 /**
  * What one dimension does. `short`: too few points. `flat`: no trend, or one below the floor. `step`: it rose once.
- * `saturating`: it rose, but flattens out. `rising`: it rises.
+ * `saturating`: it rose, but flattens out. `load`: it rose with the work done per second. `rising`: it rises.
  */
-export type LeakGrowth = 'short' | 'flat' | 'step' | 'saturating' | 'rising';
+export type LeakGrowth = 'short' | 'flat' | 'step' | 'saturating' | 'load' | 'rising';
+
+/**
+ * What grows. `heap`: objects. `buffers`: memory outside the heap that V8 knows of. `native or fragmentation`: only the
+ * resident set, that is: memory of native code, or free memory that the allocator does not give back.
+ */
+export type LeakKind = 'heap' | 'buffers' | 'native or fragmentation';
 
 /**
  * Where the figures of garbage collections come from. `v8`: V8's own callbacks, at the end of each collection.
@@ -2852,13 +2860,242 @@ export interface LeakDetectorOptions {
    * @default 15_000; 0 never asks
    */
   gcInterval?: number | undefined;
+
+  /**
+   * A counter of what the program does, requests for instance: returns a number that only grows. Growth is then judged,
+   * and reported, for each operation. Called after each major collection.
+   *
+   * @default undefined: the bytes allocated are the measure of work
+   */
+  operations?: (() => number) | undefined;
+
+  /**
+   * When V8's sampling heap profiler runs, which says where memory grows: from the first suspicion until it is gone,
+   * always while the detector runs, or never.
+   *
+   * @default 'suspect'
+   */
+  attribution?: 'suspect' | 'always' | 'off' | undefined;
+
+  /**
+   * Bytes between two samples of the profiler, on average. An integer from 64 to 1,073,741,824 (2^30). Smaller is more
+   * precise and costs more: each sample takes some microseconds.
+   *
+   * @default undefined: 4096 to 524,288, chosen by the rate of growth and of allocation
+   */
+  samplingInterval?: number | undefined;
+
+  /**
+   * Writes what was found to files: the report and a `.heapprofile` that Chrome DevTools opens, at a verdict, when the place
+   * becomes known, and before V8's heap limit or the control group's ends the process. What cannot be written is reported
+   * in `report.evidence`; the verdict is given all the same. A plain object.
+   *
+   * @default undefined: no files
+   */
+  evidence?: LeakEvidenceOptions | undefined;
+
+  /**
+   * Caches and pools that are emptied when there is a leak: `trim()` is called where there is one, else `clear()`. Whether
+   * memory went on growing is then in `report.shed`.
+   *
+   * @default undefined: none
+   */
+  shed?: readonly Sheddable[] | undefined;
+
+  /**
+   * Called when the state becomes `leak`, before the event is emitted, with the report. What it throws is an uncaught
+   * exception.
+   *
+   * @default undefined
+   */
+  onLeak?: ((report: LeakReport) => void) | undefined;
+
+  /**
+   * Asks the process to drain and end while there is time, once for each detector: when the state is `leak` and the limit
+   * may be reached within `before`.
+   *
+   * @default undefined: never
+   */
+  drain?: LeakDrainOptions | undefined;
+}
+
+/** What `shed` takes: a pool or a cache. */
+export type Sheddable = { trim(): unknown } | { clear(): unknown };
+
+/** Where, and how much, evidence is written. */
+export interface LeakEvidenceOptions {
+  /** The folder; made if need be. Required. */
+  directory: string;
+  /**
+   * Files kept of this kind in the folder, whoever wrote them; the oldest make room. An integer from 2 to 10,000. Those
+   * that are written before a limit are not counted, and not removed.
+   *
+   * @default 20
+   */
+  maxFiles?: number | undefined;
+  /**
+   * Bytes of all these files. An integer >= 0. What is larger by itself is not written.
+   *
+   * @default 268_435_456 (256 MiB)
+   */
+  maxBytes?: number | undefined;
+  /**
+   * Milliseconds between two writings. A number >= 0.
+   *
+   * @default 60_000
+   */
+  minInterval?: number | undefined;
+  /**
+   * Bytes by which V8's heap may exceed its limit, once, so that the process lives long enough to write, and to drain. An
+   * integer >= 0.
+   *
+   * @default 67_108_864 (64 MiB)
+   */
+  headroom?: number | undefined;
+}
+
+/** When and how a process is asked to end. */
+export interface LeakDrainOptions {
+  /**
+   * Milliseconds before the limit, by the fast end of the estimate. A number > 0.
+   *
+   * @default 600_000 (10 minutes)
+   */
+  before?: number | undefined;
+  /**
+   * What asks.
+   *
+   * @default sends the process SIGTERM, as an orchestrator does
+   */
+  ask?: ((report: LeakReport) => void) | undefined;
+}
+
+/** What came of writing evidence. */
+export interface LeakEvidence {
+  /** Paths of the files that were written. */
+  files: string[];
+  /** Why they were not; null when nothing went wrong. */
+  error: string | null;
+}
+
+/** What came of shedding. */
+export interface LeakShed {
+  /** Growth in bytes per hour before. */
+  growthBefore: number;
+  /** Growth since; null until there is enough data for it. */
+  growthAfter: number | null;
+  /** Whether it has stopped, so that what was emptied is what grew; null likewise. */
+  stopped: boolean | null;
+  /** Messages of what caches and pools threw. */
+  errors: string[];
+}
+
+/** A limit that was nearly met; see `evidence`. */
+export interface LeakLimitEvent {
+  /** Whose limit: V8's heap or the control group's. */
+  limit: 'heap' | 'cgroup';
+  /** Paths of the files that were written. */
+  files: string[];
+  /** Why they were not; null when nothing went wrong. */
+  error: string | null;
+}
+
+/** A function, by its place in the source. */
+export interface LeakFrame {
+  /** Its name; empty for an anonymous one. */
+  function: string;
+  /** The file inside its package, with slashes; the script's name where there is no package; empty where it has none. */
+  file: string;
+  /** Line on which the function begins, from 1; 0 when not known. Through the source map, if the process runs with them. */
+  line: number;
+  /** Column, likewise. */
+  column: number;
+  /** The package of the nearest package.json that has a name; Node itself is `node`; null where there is none. */
+  package: { name: string; version: string | null } | null;
+  /** The file on disk; null where there is none. */
+  path: string | null;
+}
+
+/** A function whose objects stay and grow in number: the innermost on the call path that is not part of Node. */
+export interface LeakSite extends LeakFrame {
+  /** Growth of what survives, in bytes per hour, estimated from samples. */
+  growthPerHour: number;
+  /** Its share in the growth of all sites, 0 to 1. */
+  share: number;
+  /** Bytes that survive now of what it has allocated since sampling began. */
+  liveBytes: number;
+  /** Sampled objects that survived a collection, in the second half of the sampling. Count. */
+  births: number;
+  /** Sampled survivors that went meanwhile. Count. */
+  deaths: number;
+  /**
+   * Chance, 0 to 1, of so many births among births and deaths where both are equally likely, as they are when a store is
+   * full (binomial test), times the number of sites tested.
+   */
+  pValue: number;
+  /** The call path of most of it, innermost first. */
+  stack: LeakFrame[];
+}
+
+/** How sites are found, and what that has cost. */
+export interface LeakAttribution {
+  /**
+   * `v8`: V8's profiler through the bridge, which is read without a collection. `shared`: the same, started by another
+   * tool. `inspector`: the profiler through the inspector, where each reading is a full collection. `off`: it does not run.
+   */
+  source: 'v8' | 'shared' | 'inspector' | 'off';
+  /** Why there is not a better source; null when there is nothing to say. */
+  reason: string | null;
+  /** Bytes between two samples, on average; of another tool's sampler it is not known. */
+  interval: number;
+  /** Readings. Count. */
+  readings: number;
+  /** The longest reading, in milliseconds. */
+  longestPause: number;
+  /** All readings, in milliseconds. */
+  pauses: number;
+  /**
+   * Whether the sites explain the growth of the heap, and not much more than that: while they are more, there are stores
+   * among them that have not been replaced once since sampling began.
+   */
+  settled: boolean;
+}
+
+/** A leak that others have found before, and that may be this one. */
+export interface KnownLeak {
+  /** Its name in the database; stable. */
+  id: string;
+  /** The npm package; `node` for Node itself. */
+  package: string;
+  /** Versions that leak, as a range of npm. */
+  versions: string;
+  /** The first version that does not; null when there is none, or it is not known. */
+  fixedIn: string | null;
+  /** When it leaks. */
+  condition: string;
+  /** What is kept, and by what. */
+  what: string;
+  /** What to do. */
+  advice: string;
+  /** Where it is documented. */
+  sources: string[];
+  /** `site`: the package is on the call path of what grows. `loaded`: that version is loaded, which alone says little. */
+  match: 'site' | 'loaded';
+}
+
+/** What a first verdict still needs; both 0 once there may be one. */
+export interface LeakNeeds {
+  /** Milliseconds. */
+  time: number;
+  /** Points, one for each major collection. Count. */
+  points: number;
 }
 
 /** The finding for one dimension, as of the last evaluation. */
 export interface LeakDimensionReport {
   /** What it does. */
   growth: LeakGrowth;
-  /** Points kept after the warm-up: 128 at most, then of each two neighbours the lower one is kept. Count. */
+  /** Points taken since the warm-up, of which 128 at most are kept: the lowest of each stretch of the past. Count. */
   points: number;
   /** Milliseconds that they span. */
   span: number;
@@ -2902,6 +3139,21 @@ export interface LeakLimits {
   machine: number | null;
 }
 
+/** Memory of the process as the system sees it, sampled once a second. */
+export interface LeakMemory {
+  /** The resident set, in bytes. */
+  rss: number;
+  /** What of it is the process's own and no mapped file, in bytes: the dimension `rss` judges this. null but on Linux. */
+  anonymous: number | null;
+  /** What the limited control group uses, in bytes, without files that can be dropped; null where there is no limit. */
+  cgroup: number | null;
+  /**
+   * Share of the last ten seconds, 0 to 1, in which the machine stood still for want of memory (PSI, `full`); null where the
+   * system does not say.
+   */
+  pressure: number | null;
+}
+
 /** The verdict of a {@link LeakDetector} and its evidence. */
 export interface LeakReport {
   /** The verdict. */
@@ -2909,12 +3161,19 @@ export interface LeakReport {
   /** When the state became `leak`: milliseconds since the Unix epoch; null in every other state. */
   since: number | null;
   /**
-   * The dimension that rises, the first of heap, external, array buffers and resident set; null when none does, as in
-   * a leak that has just stopped growing.
+   * The dimension that rises fastest, the resident set only when no other does; null when none does, as in a leak that has
+   * just stopped growing.
    */
   dimension: LeakDimension | null;
+  /** What that is; null when none rises. */
+  kind: LeakKind | null;
   /** Growth of that dimension in bytes per hour; 0 when none rises. */
   growthPerHour: number;
+  /**
+   * The same for the work done: bytes kept for each operation, or for each byte allocated where there is no counter of
+   * operations; null when none rises, or the work is not known.
+   */
+  growthPerWork: { bytes: number; unit: 'operation' | 'allocated byte' } | null;
   /** 1 minus its p-value, 0 to 1; 0 when none rises. Not the chance that there is a leak. */
   confidence: number;
   /**
@@ -2926,8 +3185,22 @@ export interface LeakReport {
   timeToLimitRange: [earliest: number | null, latest: number | null] | null;
   /** The limits. */
   limits: LeakLimits;
+  /** What the system says now; null before the first sample and while stopped. */
+  memory: LeakMemory | null;
   /** What each dimension does. */
   dimensions: Record<LeakDimension, LeakDimensionReport>;
+  /** What a first verdict still needs. */
+  needs: LeakNeeds;
+  /** Where it grows, the fastest first; empty until that is known. */
+  sites: LeakSite[];
+  /** How the sites were found. */
+  attribution: LeakAttribution;
+  /** What came of writing files; null before the first time, and without the option `evidence`. */
+  evidence: LeakEvidence | null;
+  /** What came of emptying caches and pools; null before, and without the option `shed`. */
+  shed: LeakShed | null;
+  /** Known leaks that this may be, those on the call paths first; empty unless the state is `leak`. */
+  knownLeaks: KnownLeak[];
   /** Where the figures come from. */
   source: GcTier;
 }
@@ -2938,6 +3211,10 @@ export interface LeakDetectorEvents {
   suspect: [report: LeakReport];
   /** The state became `leak`. */
   leak: [report: LeakReport];
+  /** A limit is nearly met, and the files are written. Emitted as soon as JavaScript can run again, if ever. */
+  limit: [event: LeakLimitEvent];
+  /** The sites of a leak are known and settled: after `leak`, at once or later. */
+  located: [report: LeakReport];
   /** The state went back to `steady`. */
   clear: [report: LeakReport];
 }
@@ -2952,12 +3229,17 @@ export interface LeakDetectorEvents {
  * (compared by AICc). One rising evaluation makes a `suspect`, several a `leak`, as many others take it back. The
  * resident set alone makes a `suspect` only: it belongs to the whole process, and does not shrink when objects die.
  *
- * This is statistics: a leak can be missed (below the floor, or hidden in noise), and steady growth for a good reason
- * looks like one. It says that memory leaks, not where.
+ * All this is over the work done rather than over time, so quiet hours do not bend a line; and what only follows the load
+ * is taken out first.
+ *
+ * From the first suspicion V8's sampling heap profiler runs, and the report says which functions allocate what stays.
+ *
+ * This is statistics: a leak can be missed (below the floor, or hidden in noise), and steady growth for a good reason, such
+ * as a cache that fills for longer than the three windows, looks like one.
  *
  * ```js
  * const detector = new LeakDetector().start();
- * detector.on('leak', ({ dimension, growthPerHour }) => console.error(dimension, growthPerHour));
+ * detector.on('leak', ({ kind, growthPerHour, sites }) => console.error(kind, growthPerHour, sites[0]?.file));
  * ```
  */
 export class LeakDetector extends EventEmitter<LeakDetectorEvents> {
@@ -2999,6 +3281,96 @@ export class LeakDetector extends EventEmitter<LeakDetectorEvents> {
   /** As `close`. */
   [Symbol.dispose](): void;
 }
+
+/** Options of {@link assertNoLeak}. */
+export interface AssertNoLeakOptions {
+  /**
+   * Calls in one round, after which the live memory is looked at. An integer >= 1. More of them make small leaks stand out
+   * of the noise of the runtime.
+   *
+   * @default 500
+   */
+  operations?: number | undefined;
+
+  /**
+   * 0.5 to 0.9999: 1 minus the chance that a function that does not leak is said to, all rounds together.
+   *
+   * @default 0.99
+   */
+  confidence?: number | undefined;
+
+  /**
+   * Bytes that a call may keep, >= 0. It leaks when the growth is surely above, it is clean when it is surely below. The
+   * runtime keeps some bytes of its own, so a round may keep 2048 in any case: with few `operations` small leaks are not seen.
+   *
+   * @default 4: half a reference
+   */
+  maxGrowth?: number | undefined;
+
+  /**
+   * Rounds after which it is given up. An integer from 10 to 500.
+   *
+   * @default 40
+   */
+  maxRounds?: number | undefined;
+}
+
+/** Growth in bytes for each call. */
+export interface NoLeakFigures {
+  /** The slope of Theil and Sen; 0 before the seventh round. */
+  growth: number;
+  /** Lower end of its confidence interval. */
+  growthLow: number;
+  /** Upper end of it. */
+  growthHigh: number;
+  /** One-sided p-value of the Mann-Kendall test, 0 to 1. */
+  pValue: number;
+}
+
+/** What {@link assertNoLeak} has seen. */
+export interface NoLeakResult {
+  /** Rounds that were looked at. Count. */
+  rounds: number;
+  /** Calls in them. Count. */
+  operations: number;
+  /**
+   * Whether the growth is surely below `maxGrowth`. False after `maxRounds` of noise; if it looked like a leak all the same,
+   * there is a process warning with the code `HEAPWISE_NO_LEAK_INCONCLUSIVE`.
+   */
+  conclusive: boolean;
+  /** Objects. */
+  heap: NoLeakFigures;
+  /** Memory outside the heap that V8 knows of: buffers. */
+  buffers: NoLeakFigures;
+}
+
+/** The error of {@link assertNoLeak}: code `ERR_HEAPWISE_LEAK`. */
+export interface LeakError extends HeapwiseError, NoLeakResult {
+  /** What grows. */
+  dimension: 'heap' | 'buffers';
+  /** Where, the fastest first; found in a few more rounds under V8's sampling heap profiler. */
+  sites: LeakSite[];
+}
+
+/**
+ * Calls a function in rounds, looks at the live memory after a full collection each time, and stops as soon as it is sure:
+ * of most functions after 7 to 12 rounds. For any test runner; needs no `--expose-gc`. It warms up for 1500 calls or a second
+ * before, in which caches must have filled. What seems to leak is looked at again 1.5 seconds later, since timers and idle
+ * sockets hold things for a while; if most is gone then, rounds with such pauses decide.
+ *
+ * A list or a `Map` that has room for many more entries grows in steps: what each call keeps in there is seen when the room is
+ * used up.
+ *
+ * ```js
+ * it('forgets its requests', () => assertNoLeak(() => handle(request)));
+ * ```
+ *
+ * @param operation what is called; a promise that it returns is awaited
+ * @throws {Error} `ERR_HEAPWISE_LEAK` when it leaks: a {@link LeakError}; and what `operation` throws
+ * @throws {TypeError} `ERR_HEAPWISE_INVALID_ARG_TYPE`, `ERR_HEAPWISE_UNKNOWN_OPTION`
+ * @throws {RangeError} `ERR_HEAPWISE_INVALID_ARG_VALUE`
+ */
+export function assertNoLeak(operation: () => unknown, options?: AssertNoLeakOptions): Promise<NoLeakResult>;
 
 // --------------------------------------------------------------------------------------------------- Monitor
 

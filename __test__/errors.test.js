@@ -68,6 +68,7 @@ const CONTRACT = {
   ERR_HEAPWISE_SHARED_CACHE_FILE_CODEC: [Error, 'The values in the file are made by the codec "json"'],
   ERR_HEAPWISE_MONITOR_CLOSED: [Error],
   ERR_HEAPWISE_MONITOR_STOPPED: [Error],
+  ERR_HEAPWISE_LEAK: [Error, 'Each call keeps 100 bytes'],
   ERR_HEAPWISE_DETECTOR_CLOSED: [Error],
   ERR_HEAPWISE_HISTOGRAM_RANGE: [RangeError, 'lowest must be above 0'],
   ERR_HEAPWISE_HISTOGRAM_MERGE: [TypeError, 'the histograms differ'],

@@ -5,7 +5,8 @@ const { EventEmitter, once } = require('node:events');
 const { describe, it } = require('node:test');
 const binding = require('../lib/binding.js');
 const { createGcSource } = require('../lib/gc.js');
-const { createLeakDetectorClass } = require('../lib/leak-detector.js');
+const { createAttribution } = require('../lib/leak/attribution.js');
+const { createLeakDetectorClass } = require('../lib/leak/leak-detector.js');
 const { noBridge } = require('../lib/runtime.js');
 const { LeakDetector } = require('..');
 const { runScript } = require('./run-script.js');
@@ -92,6 +93,26 @@ describe('LeakDetector refuses', () => {
     });
   });
 
+  it('what is no counter, folder, cache, time or function', () => {
+    for (const [options, code] of [
+      [{ operations: 5 }, 'TYPE'],
+      [{ attribution: 'sometimes' }, 'VALUE'],
+      [{ samplingInterval: 63 }, 'VALUE'],
+      [{ evidence: {} }, 'TYPE'],
+      [{ evidence: { directory: '' } }, 'VALUE'],
+      [{ evidence: { directory: '/tmp', maxFiles: 1 } }, 'VALUE'],
+      [{ shed: [{}] }, 'TYPE'],
+      [{ shed: new Map() }, 'TYPE'],
+      [{ onLeak: 1 }, 'TYPE'],
+      [{ drain: { before: 0 } }, 'VALUE'],
+    ]) {
+      assert.throws(() => new LeakDetector(options), { code: `ERR_HEAPWISE_INVALID_ARG_${code}` });
+    }
+    for (const options of [{ evidence: { directory: '/tmp', folder: '' } }, { drain: { after: 1 } }]) {
+      assert.throws(() => new LeakDetector(options), { code: 'ERR_HEAPWISE_UNKNOWN_OPTION' });
+    }
+  });
+
   it('everything once it is closed', () => {
     const detector = new LeakDetector();
     detector.close();
@@ -125,7 +146,11 @@ describe('collections are asked for', () => {
     const source = createGcSource(binding);
     const asked = new EventEmitter();
     const gc = { ...source, requestGc: () => asked.emit('asked', performance.now()) };
-    const Detector = createLeakDetectorClass({ binding, gc });
+    const Detector = createLeakDetectorClass({
+      binding,
+      gc,
+      createAttribution: () => createAttribution({ binding, bridgeRefused: noBridge }),
+    });
     const detector = new Detector({ warmup: WARMUP, gcInterval: 20 });
     const begin = performance.now();
     detector.start();

@@ -27,9 +27,9 @@ export declare class GcWatch {
   distrusted(): boolean
   /**
    * Feeds one collection from another source: `kind` 0 minor, 1 major, 2 incremental, 3 weak callbacks; pause in
-   * milliseconds; for major ones the live set.
+   * milliseconds; heap bytes in use before and after, and external ones after.
    */
-  record(kind: number, pause: number, used: number, external: number): void
+  record(kind: number, pause: number, found: number, used: number, external: number): void
   /** Takes the live-set points of the major collections since the last call, oldest first. */
   drainPoints(): Array<GcPoint>
   /**
@@ -39,8 +39,55 @@ export declare class GcWatch {
   pauses(kind: number): NativeHistogram
   /** Accumulated pause of all kinds, in milliseconds. */
   total(): number
+  /** Collects all garbage, now. Throws where there is no bridge. */
+  collect(): void
   /** Asks V8 to start an incremental mark-compact. Returns false where there is no bridge. */
   requestGc(): boolean
+}
+
+/** Waits for a limit. */
+export declare class LeakGuard {
+  /**
+   * Writes to files whose names begin with `base` when V8's heap is full, which then may grow by `extra` bytes, or when
+   * the control group uses `share` of its limit. Throws where there is no bridge.
+   */
+  constructor(base: string, extra: number, share: number, isWorker: boolean, onLimit: (arg0: string, arg1: string, arg2: string) => void)
+  /** The newest report. */
+  note(report: string): void
+  /** Waits no more. Doing it twice does no harm. */
+  close(): void
+}
+
+/** Sampling and its evaluation. */
+export declare class LeakSites {
+  /** Samples nothing yet. */
+  constructor()
+  /** Starts the sampler; false when one runs already. Throws where there is no bridge. */
+  start(interval: number, depth: number): boolean
+  /** Stops the sampler if it was started here. */
+  stop(): void
+  /** Whether some thread of this process has checked that profiles can be read. */
+  isChecked(): boolean
+  /**
+   * Checks that profiles can be read, on one that must hold what a function has just allocated, called by another one of
+   * the same script. False when it does not.
+   */
+  check(name: string, caller: string, script: string, line: number, least: number, most: number): boolean
+  /** Takes a reading. A major collection must have ended since the one before. False when no sampler runs. */
+  take(): boolean
+  /** As `take`, of a profile that the inspector has read. */
+  takeJson(text: string): void
+  /** Readings that can be compared. */
+  steps(): number
+  /**
+   * The sites that grow, the fastest first. None while nothing was seen to die in somebody else's sampler: some of them keep
+   * what has died.
+   */
+  growing(confidence: number): Array<LeakSiteFound>
+  /** The text of a `.heapprofile` file of what is alive now. */
+  heapprofile(): string
+  /** Forgets all readings. */
+  clear(): void
 }
 
 /** The verdict of one detector. */
@@ -49,10 +96,16 @@ export declare class LeakVerdict {
   constructor(config: LeakConfig)
   /** The warm-up begins, unless it has begun. */
   begin(): void
-  /** Adds an observation made `age` milliseconds ago: heap, external and array-buffer bytes. */
-  push(age: number, heap: number, external: number, arrayBuffers: number): void
-  /** Takes over new samples of the resident set and evaluates. Returns `warming`, `steady`, `suspect` or `leak`. */
-  evaluate(): string
+  /**
+   * Adds an observation made `age` milliseconds ago: heap, external and array-buffer bytes, and the work done until
+   * then, in a unit that the caller keeps to.
+   */
+  push(age: number, heap: number, external: number, arrayBuffers: number, work: number): void
+  /**
+   * Takes over new samples of the resident set and evaluates; for `hold` see `Detector::evaluate`. Returns `warming`,
+   * `steady`, `suspect` or `leak`.
+   */
+  evaluate(hold: boolean): string
   /** `warming`, `steady`, `suspect` or `leak`, as of the last evaluation. */
   state(): string
   /** The findings of the last evaluation: heap, external, array buffers, resident set. */
@@ -180,6 +233,20 @@ export declare function captureStack(): Array<LoopFrame>
 /** The helper's answer: frames, innermost first, or none if somebody else has paused the thread. */
 export declare function deliverStack(block: number, frames?: Array<LoopFrame> | undefined | null): void
 
+/** What the rounds of an experiment say. */
+export interface ExperimentFinding {
+  /** `undecided`, `clean` or `leaks`. */
+  decision: string
+  /** Growth in bytes for each operation; 0 before the first look. */
+  growth: number
+  /** Lower end of its confidence interval. */
+  growthLow: number
+  /** Upper end of it. */
+  growthHigh: number
+  /** One-sided p-value of the trend; 1 before the first look. */
+  pValue: number
+}
+
 /** One point of the live set, as JavaScript reads it. */
 export interface GcPoint {
   /** Milliseconds before now. */
@@ -188,6 +255,8 @@ export interface GcPoint {
   used: number
   /** Bytes that V8 knows of outside its heap, array buffers included. */
   external: number
+  /** Heap bytes allocated since watching began. */
+  allocated: number
 }
 
 /** See `Summary` in `core.rs`. */
@@ -215,6 +284,9 @@ export interface HistogramSummary {
   /** 99.9th percentile. */
   p999: number
 }
+
+/** Looks at the live bytes after each round of `operations`; see `experiment::judge`. */
+export declare function judgeExperiment(live: Array<number>, operations: number, confidence: number, looks: number, allowed: number): ExperimentFinding
 
 /** Counters of a probe since its start. Times in milliseconds. */
 export interface LagCounters {
@@ -252,7 +324,7 @@ export interface LeakConfig {
 
 /** The finding for one dimension. */
 export interface LeakDimension {
-  /** `short`, `flat`, `step`, `saturating` or `rising`. */
+  /** `short`, `flat`, `step`, `saturating`, `load` or `rising`. */
   growth: string
   /** Points looked at. */
   points: number
@@ -266,10 +338,42 @@ export interface LeakDimension {
   growthPerHourLow: number
   /** Upper end of it. */
   growthPerHourHigh: number
+  /** Work (of the unit that was pushed) per hour; NaN when not known. */
+  workPerHour: number
   /** One-sided p-value of the corrected Mann-Kendall test; 1 when too short. */
   pValue: number
   /** Points per independent point (Hamed and Rao's n/n*); 1 without autocorrelation. */
   varianceFactor: number
+}
+
+/** A function by its place in the source. */
+export interface LeakFrame {
+  /** Name of the function; empty for an anonymous one. */
+  function: string
+  /** Path, URL or `node:` name of the script. */
+  script: string
+  /** Line where the function begins, from 1; 0 when not known. */
+  line: number
+  /** Column, likewise. */
+  column: number
+}
+
+/** A site whose survivors grow. */
+export interface LeakSiteFound {
+  /** The place in the source. */
+  site: LeakFrame
+  /** The call path of most of it, innermost first. */
+  stack: Array<LeakFrame>
+  /** Bytes per hour. */
+  bytesPerHour: number
+  /** Bytes that survive now. */
+  liveBytes: number
+  /** Sampled survivors that came. */
+  births: number
+  /** Sampled survivors that went. */
+  deaths: number
+  /** Corrected for the number of sites. */
+  pValue: number
 }
 
 /** Loads a cache from a file. `callback` gets an outcome with the cache, for [`adopt_shared_cache`]. */
@@ -319,6 +423,8 @@ export interface LoopFrame {
 export interface MemoryReading {
   /** Resident set of the process. */
   rss: number
+  /** What of it is the process's own, and no mapped file; absent where the system does not say. */
+  anonymous?: number
   /** The machine's memory. */
   total: number
   /** What of it could be had without swapping. */
@@ -327,6 +433,11 @@ export interface MemoryReading {
   cgroupLimit?: number
   /** What the limited group uses, without file pages that can be dropped at once. */
   cgroupUsed?: number
+  /**
+   * Share of the last ten seconds, 0 to 1, in which the machine stood still for want of memory; absent where the system
+   * does not say.
+   */
+  pressure?: number
 }
 
 /** Opens a cache: an object of functions that need no `this`. `window` is memory that small values go through. */

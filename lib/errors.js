@@ -141,6 +141,7 @@ const table = {
     base: Error,
     message: () => 'The monitor is stopped, and has measured nothing in that window: start it first',
   },
+  ERR_HEAPWISE_LEAK: { base: Error, message: (reason) => reason },
   ERR_HEAPWISE_DETECTOR_CLOSED: { base: Error, message: () => 'The leak detector is closed' },
   ERR_HEAPWISE_HISTOGRAM_RANGE: { base: RangeError, message: (reason) => reason },
   ERR_HEAPWISE_HISTOGRAM_MERGE: { base: TypeError, message: (reason) => reason },

@@ -144,10 +144,17 @@ function createGcSource(binding, bridgeRefused = noBridge) {
 
   function readProfiler() {
     const log = profiler?.stop();
-    for (const { gcType, cost, afterGC } of log?.statistics ?? []) {
+    for (const { gcType, cost, beforeGC, afterGC } of log?.statistics ?? []) {
+      const found = beforeGC.heapStatistics.usedHeapSize;
       const { usedHeapSize, externalMemory } = afterGC.heapStatistics;
       // The profiler's cost is in microseconds.
-      watch.record(PROFILER_KINDS[gcType] ?? WEAK_CALLBACKS, cost / 1000, usedHeapSize, externalMemory);
+      watch.record(
+        PROFILER_KINDS[gcType] ?? WEAK_CALLBACKS,
+        cost / 1000,
+        found,
+        usedHeapSize,
+        externalMemory,
+      );
     }
   }
 

@@ -8,12 +8,17 @@ const { createClock } = require('./clock.js');
 const { createEventLoopMonitorClass } = require('./event-loop-monitor.js');
 const { createGcSource } = require('./gc.js');
 const { createHistogramClass } = require('./histogram.js');
-const { createLeakDetectorClass } = require('./leak-detector.js');
+const { createAssertNoLeak } = require('./leak/assert-no-leak.js');
+const { createAttribution } = require('./leak/attribution.js');
+const { fullGc } = require('./leak/full-gc.js');
+const { createGuard } = require('./leak/guard.js');
+const { createLeakDetectorClass } = require('./leak/leak-detector.js');
 const { createLoanTrackerClass } = require('./loan-tracker.js');
 const { afterMajorGc } = require('./major-gc.js');
 const { createMonitorClass } = require('./monitor/monitor.js');
 const { createObjectPoolClass } = require('./object-pool/object-pool.js');
 const { createResourcePoolClass } = require('./resource-pool/resource-pool.js');
+const { noBridge } = require('./runtime.js');
 const { createSharedCacheClass } = require('./shared-cache/shared-cache.js');
 const { createTieredCacheClass } = require('./tiered-cache/tiered-cache.js');
 const { unrefTimers } = require('./timers.js');
@@ -29,7 +34,18 @@ const Cache = createCacheClass(unrefTimers(clock.now));
 const SharedCache = createSharedCacheClass({ binding, timers: unrefTimers(clock.now) });
 const TieredCache = createTieredCacheClass(unrefTimers(clock.now));
 const EventLoopMonitor = createEventLoopMonitorClass({ binding, gc, histograms });
-const LeakDetector = createLeakDetectorClass({ binding, gc });
+const attribution = () => createAttribution({ binding, bridgeRefused: noBridge });
+const LeakDetector = createLeakDetectorClass({
+  binding,
+  gc,
+  createAttribution: attribution,
+  createGuard: (settings) => createGuard({ ...settings, binding, bridgeRefused: noBridge }),
+});
+const assertNoLeak = createAssertNoLeak({
+  binding,
+  fullGc: () => fullGc({ watch: gc.watch, bridgeRefused: noBridge }),
+  createAttribution: attribution,
+});
 const ResourcePool = createResourcePoolClass({ clock: unrefTimers(clock.now), LoanTracker });
 const Monitor = createMonitorClass({ binding, gc, view, EventLoopMonitor, LeakDetector });
 
@@ -51,5 +67,6 @@ module.exports = {
   ResourcePool,
   SharedCache,
   TieredCache,
+  assertNoLeak,
   createMonitor,
 };

@@ -162,8 +162,8 @@ describe('the installed package', () => {
     assert.deepEqual(unwanted, []);
   });
 
-  test('unpacks to less than 1 MB without its binary', () => {
-    assert.ok(main.unpackedSize < 1_000_000, `${main.unpackedSize} bytes`);
+  test('unpacks to less than 1.1 MB without its binary', () => {
+    assert.ok(main.unpackedSize < 1_100_000, `${main.unpackedSize} bytes`);
   });
 
   test('its platform package carries the binary, a README and nothing else', () => {

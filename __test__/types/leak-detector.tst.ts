@@ -1,13 +1,32 @@
 import { describe, expect, test } from 'tstyche';
 import {
   LeakDetector,
+  assertNoLeak,
+  type AssertNoLeakOptions,
+  type KnownLeak,
+  type LeakError,
+  type LeakSite,
+  type NoLeakResult,
   type LeakDetectorOptions,
   type LeakDimension,
   type LeakDimensionReport,
+  type LeakDrainOptions,
+  type LeakEvidenceOptions,
+  type Sheddable,
   type LeakGrowth,
   type LeakReport,
   type LeakState,
 } from '../..';
+
+type Numbers =
+  | 'warmup'
+  | 'window'
+  | 'minPoints'
+  | 'confidence'
+  | 'minGrowthPerHour'
+  | 'confirmations'
+  | 'gcInterval'
+  | 'samplingInterval';
 
 const detector = new LeakDetector();
 declare const report: LeakReport;
@@ -41,12 +60,15 @@ describe('wrong use is refused', () => {
 test('all options may be left out or undefined', () => {
   expect(LeakDetector).type.toBeConstructableWith();
   expect(LeakDetector).type.toBeConstructableWith({});
-  expect<Required<LeakDetectorOptions>>().type.toBe<
-    Record<
-      'warmup' | 'window' | 'minPoints' | 'confidence' | 'minGrowthPerHour' | 'confirmations' | 'gcInterval',
-      number | undefined
-    >
-  >();
+  expect<Required<Pick<LeakDetectorOptions, Numbers>>>().type.toBe<Record<Numbers, number | undefined>>();
+  expect<Required<Omit<LeakDetectorOptions, Numbers>>>().type.toBe<{
+    operations: (() => number) | undefined;
+    attribution: 'suspect' | 'always' | 'off' | undefined;
+    evidence: LeakEvidenceOptions | undefined;
+    shed: readonly Sheddable[] | undefined;
+    onLeak: ((report: LeakReport) => void) | undefined;
+    drain: LeakDrainOptions | undefined;
+  }>();
 });
 
 test('listeners get the report', () => {
@@ -55,6 +77,23 @@ test('listeners get the report', () => {
   detector.once('clear', (found) => expect(found).type.toBe<LeakReport>());
   detector.off('leak', (found) => expect(found).type.toBe<LeakReport>());
   expect(detector.emit('leak', report)).type.toBe<boolean>();
+});
+
+test('sites are frames with their growth and their call path', () => {
+  detector.on('located', ({ sites: [site] }) => expect(site).type.toBe<LeakSite>());
+  const [site] = report.sites;
+  expect(site.package).type.toBe<{ name: string; version: string | null } | null>();
+  expect(site.stack[0].function).type.toBe<string>();
+  expect(report.knownLeaks).type.toBe<KnownLeak[]>();
+});
+
+test('assertNoLeak takes any function, and its error says what was seen', () => {
+  expect(assertNoLeak(() => {})).type.toBe<Promise<NoLeakResult>>();
+  expect(assertNoLeak).type.toBeCallableWith(async () => 1, {} as AssertNoLeakOptions);
+  expect(assertNoLeak).type.not.toBeCallableWith();
+  expect(assertNoLeak((count: number) => count)).type.toRaiseError('is not assignable to parameter');
+  expect(assertNoLeak(() => {}, { operation: 5 })).type.toRaiseError('operations');
+  expect<LeakError['dimension']>().type.toBe<'heap' | 'buffers'>();
 });
 
 test('calls can be chained', () => {

@@ -12,6 +12,8 @@ const TIMEOUT_MS = 1_200_000;
  * @typedef {object} NodeBench
  * @property {string} summary one line for the list of benches
  * @property {string[]} contenders the rows
+ * @property {string[]} [majors] of Node on which it runs; all that are supported if there are none
+ * @property {(answers: Record<string, any>) => string[][]} [summaries] a further table for each Node, over all rows
  * @property {(node: string, major: string) => string} prepare installs what it needs; given to `child`
  * @property {(contender: string, prepared: string, options: { quick: boolean }) => string[]} [child] arguments of node
  * @property {(contenders: string[], prepared: string, options: { quick: boolean }) => string[]} [together] measures all of
@@ -26,7 +28,9 @@ const TIMEOUT_MS = 1_200_000;
  * @param {{ quick: boolean, progress: import('./progress.js').Progress }} options
  */
 async function runOnEveryNode(bench, { quick, progress }) {
-  const nodes = MAJORS.map((major) => ({ major, path: nodeOf(major) })).filter(({ path }) => path);
+  const nodes = (bench.majors ?? MAJORS)
+    .map((major) => ({ major, path: nodeOf(major) }))
+    .filter(({ path }) => path);
   const prepared = nodes.map(({ path, major }) => bench.prepare(path, major));
   const { contenders, child, together } = bench;
   progress.begin(nodes.length * (together ? 1 : contenders.length));
@@ -54,7 +58,7 @@ async function runOnEveryNode(bench, { quick, progress }) {
  * @param {NodeBench} bench
  * @param {Awaited<ReturnType<typeof runOnEveryNode>>} document
  */
-function tables({ contenders, byNode, each }, { nodes }) {
+function tables({ contenders, byNode, each, summaries }, { nodes }) {
   const shown = (answer, cell) => (answer.missing === undefined ? cell(answer) : '-');
   const table = (title, columns, cellsOf) => ({
     title,
@@ -73,7 +77,11 @@ function tables({ contenders, byNode, each }, { nodes }) {
       columns.map((column) => shown(answers[name], (answer) => cell(answer, column))),
     ),
   );
-  return [...wide, ...apart];
+  const over = nodes.map(({ answers }, i) => ({
+    title: `${versions[i]}: all together`,
+    rows: summaries?.(answers),
+  }));
+  return [...wide, ...apart, ...over.filter(({ rows }) => rows !== undefined)];
 }
 
 module.exports = { runOnEveryNode, tables };

@@ -37,7 +37,7 @@ use crate::{
     shared::{env_hook::EnvHook, notify::Notifier, number::to_u64},
     v8::{
         binding::GcWatch,
-        stack::{Frame, Interruptible, capture_here},
+        stack::{self, Frame, capture_here},
     },
 };
 
@@ -231,7 +231,7 @@ impl LoopProbe {
             Notifier::new(&on_blocked).map_err(|error| coded(ErrorCode::Unsupported, error))?;
         let stacks = match stacks.as_str() {
             // SAFETY: inside a Node-API call of `env`; the watch revokes it before the environment ends.
-            "v8" => unsafe { Interruptible::current(env.raw()) }
+            "v8" => unsafe { stack::askable(env.raw()) }
                 .map_or_else(StackSource::None, StackSource::Interrupt),
             "inspector" => StackSource::Helper,
             _ => StackSource::None("stacks are not captured here"),

@@ -27,7 +27,7 @@ use super::{
 use crate::{
     clock::core::now_ns,
     shared::service::{Guard, Service, Signal, Wake},
-    v8::{gc::GcRecorder, stack::Interruptible},
+    v8::{gc::GcRecorder, interrupt::Interruptible, stack},
 };
 
 /// Shortest sleep, in nanoseconds: with thresholds below it a block is seen late, not at a cost.
@@ -295,7 +295,7 @@ impl Watched {
             self.last_stack.store(now, Relaxed);
             match &self.config.stacks {
                 StackSource::Interrupt(target) => {
-                    target.ask(Box::new(move |frames| BLOCKS.lock().captured(id, frames)));
+                    stack::ask(target, Box::new(move |frames| BLOCKS.lock().captured(id, frames)));
                 }
                 StackSource::Helper if !helper::ask(id) => {
                     BLOCKS.lock().refused(id, "the helper that captures stacks is not there yet");

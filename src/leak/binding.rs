@@ -10,7 +10,7 @@ use napi_derive::napi;
 
 use super::{
     core::{Assessment, Config, Detector, Dimension, State},
-    series::Point,
+    experiment::{Decision, Finding, judge},
 };
 use crate::{clock::core::now_ns, process::sampler};
 
@@ -34,7 +34,7 @@ pub struct LeakConfig {
 /// The finding for one dimension.
 #[napi(object, object_from_js = false)]
 pub struct LeakDimension {
-    /// `short`, `flat`, `step`, `saturating` or `rising`.
+    /// `short`, `flat`, `step`, `saturating`, `load` or `rising`.
     pub growth: &'static str,
     /// Points looked at.
     pub points: u32,
@@ -48,6 +48,8 @@ pub struct LeakDimension {
     pub growth_per_hour_low: f64,
     /// Upper end of it.
     pub growth_per_hour_high: f64,
+    /// Work (of the unit that was pushed) per hour; NaN when not known.
+    pub work_per_hour: f64,
     /// One-sided p-value of the corrected Mann-Kendall test; 1 when too short.
     pub p_value: f64,
     /// Points per independent point (Hamed and Rao's n/n*); 1 without autocorrelation.
@@ -66,6 +68,7 @@ impl From<&Assessment> for LeakDimension {
             growth_per_hour: trend.map_or(0.0, |trend| per_hour(trend.slope)),
             growth_per_hour_low: trend.map_or(0.0, |trend| per_hour(trend.slope_low)),
             growth_per_hour_high: trend.map_or(0.0, |trend| per_hour(trend.slope_high)),
+            work_per_hour: per_hour(assessment.work_rate),
             p_value: trend.map_or(1.0, |trend| trend.p_rising),
             variance_factor: trend.map_or(1.0, |trend| trend.variance_factor),
         }
@@ -104,27 +107,31 @@ impl LeakVerdict {
         self.detector.begin(now_ns() as f64 / 1e9);
     }
 
-    /// Adds an observation made `age` milliseconds ago: heap, external and array-buffer bytes.
+    /// Adds an observation made `age` milliseconds ago: heap, external and array-buffer bytes, and the work done until
+    /// then, in a unit that the caller keeps to.
     #[napi(catch_unwind)]
-    pub fn push(&mut self, age: f64, heap: f64, external: f64, array_buffers: f64) {
+    pub fn push(&mut self, age: f64, heap: f64, external: f64, array_buffers: f64, work: f64) {
         let at = now_ns() as f64 / 1e9 - age / 1e3;
         let values = [heap, external, array_buffers];
         for (dimension, bytes) in Dimension::ALL.into_iter().zip(values) {
-            self.detector.push(dimension, Point { at, bytes });
+            self.detector.push(dimension, at, bytes, work);
         }
     }
 
-    /// Takes over new samples of the resident set and evaluates. Returns `warming`, `steady`, `suspect` or `leak`.
+    /// Takes over new samples of the resident set and evaluates; for `hold` see `Detector::evaluate`. Returns `warming`,
+    /// `steady`, `suspect` or `leak`.
     #[napi(catch_unwind)]
-    pub fn evaluate(&mut self) -> &'static str {
+    pub fn evaluate(&mut self, hold: bool) -> &'static str {
         for sample in sampler::samples_after(self.seen) {
             self.seen = sample.number;
             if sample.at >= self.since {
-                let point = Point { at: sample.at as f64 / 1e9, bytes: sample.rss as f64 };
-                self.detector.push(Dimension::ResidentSet, point);
+                // Mapped files come and go with the system's needs; they are not what leaks.
+                let bytes = sample.anonymous.unwrap_or(sample.rss) as f64;
+                let at = sample.at as f64 / 1e9;
+                self.detector.push(Dimension::ResidentSet, at, bytes, f64::NAN);
             }
         }
-        self.detector.evaluate().name()
+        self.detector.evaluate(hold).name()
     }
 
     /// `warming`, `steady`, `suspect` or `leak`, as of the last evaluation.
@@ -145,4 +152,47 @@ impl LeakVerdict {
         self.detector.reset();
         self.since = now_ns();
     }
+}
+
+/// What the rounds of an experiment say.
+#[napi(object, object_from_js = false)]
+pub struct ExperimentFinding {
+    /// `undecided`, `clean` or `leaks`.
+    pub decision: &'static str,
+    /// Growth in bytes for each operation; 0 before the first look.
+    pub growth: f64,
+    /// Lower end of its confidence interval.
+    pub growth_low: f64,
+    /// Upper end of it.
+    pub growth_high: f64,
+    /// One-sided p-value of the trend; 1 before the first look.
+    pub p_value: f64,
+}
+
+impl From<Finding> for ExperimentFinding {
+    fn from(Finding { decision, trend }: Finding) -> Self {
+        Self {
+            decision: match decision {
+                Decision::Undecided => "undecided",
+                Decision::Clean => "clean",
+                Decision::Leaks => "leaks",
+            },
+            growth: trend.map_or(0.0, |trend| trend.slope),
+            growth_low: trend.map_or(0.0, |trend| trend.slope_low),
+            growth_high: trend.map_or(0.0, |trend| trend.slope_high),
+            p_value: trend.map_or(1.0, |trend| trend.p_rising),
+        }
+    }
+}
+
+/// Looks at the live bytes after each round of `operations`; see `experiment::judge`.
+#[napi(catch_unwind)]
+pub fn judge_experiment(
+    live: Vec<f64>,
+    operations: f64,
+    confidence: f64,
+    looks: u32,
+    allowed: f64,
+) -> ExperimentFinding {
+    judge(&live, operations, confidence, looks as usize, allowed).into()
 }

@@ -4,16 +4,22 @@
 //! holds three disjoint windows,
 //! 1. the Mann-Kendall test, corrected for autocorrelation, finds a trend;
 //! 2. the lower end of the Theil-Sen slope's confidence interval lies above a floor;
-//! 3. the rise stands out of the scatter about it: slow noise makes trends as well, but small ones;
+//! 3. the rise stands out of the scatter about it, and is more than a runtime keeps of its own: slow noise makes trends as
+//!    well, but small ones;
 //! 4. it rose from the first window to the second to the third, and the last rise is not much smaller;
 //! 5. neither a step nor a curve that flattens out describes it better than a line ([`shape`]).
 //!
-//! Stretches are the whole series, its last half and its last quarter, so that a leak which begins late is seen and a
-//! warm-up is outgrown; the newest of them must not contradict that the rise goes on. One rising evaluation makes a
+//! Where the work done is known (bytes allocated, requests), all this is over work instead of time, so quiet hours do
+//! not bend a line, and what only follows the load is taken out first ([`load`](super::load)).
+//!
+//! Stretches are the whole past, its last half and its last quarter, and the newest windows, so that a leak which begins
+//! late is seen and a warm-up is outgrown; the newest of them must not contradict that the rise goes on. One rising evaluation makes a
 //! suspect; several in a row, each with new data, over at least half a window more, a leak; as many without take it
 //! back.
 
 use super::{
+    fit::Sums,
+    load::{Adjusted, adjust, is_outgrown_by_load},
     series::{Point, Series, span},
     shape::{Shape, shape},
     trend::{Trend, trend},
@@ -66,6 +72,8 @@ pub enum Growth {
     Step,
     /// It rose, but is about to stop.
     Saturating,
+    /// It rose with the load.
+    Load,
     /// It rises.
     Rising,
 }
@@ -79,6 +87,7 @@ impl Growth {
             Self::Flat => "flat",
             Self::Step => "step",
             Self::Saturating => "saturating",
+            Self::Load => "load",
             Self::Rising => "rising",
         }
     }
@@ -95,8 +104,11 @@ pub struct Assessment {
     pub span: f64,
     /// The newest value in bytes; 0 when there is none.
     pub current: f64,
-    /// The trend (bytes per second) over the window that decided; `None` when too short.
+    /// The trend (bytes per second) over the stretch that decided; `None` when too short. Where work is known, a second
+    /// is one of average work.
     pub trend: Option<Trend>,
+    /// Work per second over that stretch; NaN when not known.
+    pub work_rate: f64,
 }
 
 /// The state of a detector.
@@ -137,12 +149,20 @@ pub struct Detector {
     calm_run: u32,
     /// When the current run of rising evaluations began, seconds.
     rising_since: f64,
+    /// When the current run of others began, seconds.
+    calm_since: f64,
     newest: f64,
     assessments: [Assessment; 4],
 }
 
-const NOTHING: Assessment =
-    Assessment { growth: Growth::TooShort, points: 0, span: 0.0, current: 0.0, trend: None };
+const NOTHING: Assessment = Assessment {
+    growth: Growth::TooShort,
+    points: 0,
+    span: 0.0,
+    current: 0.0,
+    trend: None,
+    work_rate: f64::NAN,
+};
 
 impl Detector {
     /// A detector without data.
@@ -150,13 +170,14 @@ impl Detector {
     pub fn new(config: Config) -> Self {
         Self {
             config,
-            series: Default::default(),
+            series: std::array::from_fn(|_| Series::new(RECENT_WINDOWS * config.window)),
             start: None,
             state: State::Warming,
             fresh: false,
             rising_run: 0,
             calm_run: 0,
             rising_since: 0.0,
+            calm_since: 0.0,
             newest: 0.0,
             assessments: [NOTHING; 4],
         }
@@ -167,55 +188,68 @@ impl Detector {
         self.start.get_or_insert(at);
     }
 
-    /// Adds an observation.
-    pub fn push(&mut self, dimension: Dimension, point: Point) {
-        self.begin(point.at);
-        if self.start.is_some_and(|start| point.at < start + self.config.warmup) {
+    /// Adds an observation: seconds, bytes, and the work done until then (NaN when not known).
+    pub fn push(&mut self, dimension: Dimension, at: f64, bytes: f64, work: f64) {
+        self.begin(at);
+        if self.start.is_some_and(|start| at < start + self.config.warmup) {
             return;
         }
-        if let Some(series) = self.series.get_mut(dimension as usize) {
-            series.push(point);
-            // The verdict follows collections; the resident set, sampled by the clock, must not count as news.
-            if dimension != Dimension::ResidentSet {
-                self.fresh = true;
-                self.newest = point.at;
-            }
+        let taken = self
+            .series
+            .get_mut(dimension as usize)
+            .is_some_and(|series| series.push(at, bytes, work));
+        // The verdict follows collections; the resident set, sampled by the clock, must not count as news.
+        if taken && dimension != Dimension::ResidentSet {
+            self.fresh = true;
+            self.newest = at;
         }
     }
 
-    /// Looks at everything again if there is new data, and moves the state by one evaluation at most.
-    pub fn evaluate(&mut self) -> State {
+    /// Looks at everything again if there is new data, and moves the state by one evaluation at most. `hold` says that the
+    /// heap's objects were looked at and none of them grow in number: a rise of the heap alone stays a suspicion then.
+    pub fn evaluate(&mut self, hold: bool) -> State {
         if !self.fresh {
             return self.state;
         }
         self.fresh = false;
         for (assessment, series) in self.assessments.iter_mut().zip(&self.series) {
-            *assessment = assess(series.points(), &self.config);
+            *assessment = assess(series, &self.config);
         }
         let [heap, external, buffers, resident] = &self.assessments;
         let owned = [heap, external, buffers];
         if owned.iter().all(|assessment| assessment.growth == Growth::TooShort) {
             return self.state;
         }
-        if owned.iter().any(|assessment| assessment.growth == Growth::Rising) {
+        let rises = owned.iter().any(|assessment| assessment.growth == Growth::Rising);
+        if rises {
             if self.rising_run == 0 {
                 self.rising_since = self.newest;
             }
             self.rising_run += 1;
             self.calm_run = 0;
         } else {
+            if self.calm_run == 0 {
+                self.calm_since = self.newest;
+            }
             self.calm_run += 1;
-            self.rising_run = 0;
+            // One that does not rise, among many that do, is chance: a curve fits by luck.
+            if self.calm_run >= 2 {
+                self.rising_run = 0;
+            }
         }
         let needed = self.config.confirmations;
         // Evaluations in quick succession share nearly all their data: time has to pass as well.
-        let confirmed = self.rising_run >= needed
-            && self.newest - self.rising_since >= self.config.window / 2.0;
+        let lasted = |since: f64| self.newest - since >= self.config.window / 2.0;
+        let outside =
+            [external, buffers].iter().any(|assessment| assessment.growth == Growth::Rising);
+        let confirmed =
+            rises && self.rising_run >= needed && lasted(self.rising_since) && (outside || !hold);
+        let calm = self.calm_run >= needed && lasted(self.calm_since);
         self.state = match self.state {
             _ if confirmed => State::Leak,
-            State::Leak if self.calm_run < needed => State::Leak,
-            _ if self.rising_run > 0 => State::Suspect,
-            State::Suspect if self.calm_run < needed => State::Suspect,
+            State::Leak if !calm => State::Leak,
+            _ if rises => State::Suspect,
+            State::Suspect if !calm => State::Suspect,
             // Growth of the resident set alone may be fragmentation or native memory: worth a look, not a verdict.
             _ if resident.growth == Growth::Rising => State::Suspect,
             _ => State::Steady,
@@ -243,61 +277,105 @@ impl Detector {
 
 /// Windows that must rise one after the other.
 const WINDOWS: usize = 3;
-/// Smallest rise from the second window to the third, relative to that from the first to the second.
+/// Windows that the newest stretch covers: enough to be judged, with some to spare.
+const RECENT_WINDOWS: f64 = 4.5;
+/// Smallest slope from the second window to the third, relative to that from the first to the second.
 const PERSISTENCE: f64 = 0.3;
 /// Smallest rise over a stretch, in standard deviations of the scatter about the line. Chance trends of 36 points of
 /// slow noise (AR(1), 0.6) reach 3; a real leak grows past any number.
 const PROMINENCE: f64 = 4.0;
+/// Smallest rise over a stretch, in bytes: the runtime itself keeps more and more for minutes (compiled code, feedback, hidden
+/// classes), some hundred kilobytes in all.
+const LEAST_RISE: f64 = 256.0 * 1024.0;
+/// The same, in standard errors of the rise over a stretch of that many independent points: slower noise has fewer.
+const PROMINENCE_ERRORS: f64 = 5.0;
 /// The newest stretch contradicts a rise when its slope is, at most, this share of it.
 const CONTRADICTION: f64 = 0.5;
 
 /// Evaluates one series.
-fn assess(points: &[Point], config: &Config) -> Assessment {
+fn assess(series: &Series, config: &Config) -> Assessment {
     let mut assessment = Assessment {
-        growth: Growth::TooShort,
-        points: points.len(),
-        span: span(points),
-        current: points.last().map_or(0.0, |point| point.bytes),
-        trend: None,
+        points: series.taken(),
+        span: series.span(),
+        current: series.last().map_or(0.0, |point| point.bytes),
+        ..NOTHING
     };
+    let whole = series.whole();
+    let tail = |share: usize| whole.get(whole.len() - whole.len() / share..).unwrap_or(whole);
     let eligible = |stretch: &&[Point]| {
         stretch.len() >= config.min_points && span(stretch) >= config.window * WINDOWS as f64
     };
-    let tail = |share: usize| points.get(points.len() - points.len() / share..).unwrap_or(points);
-    let mut newest = (Growth::TooShort, None);
+    let mut stretches: Vec<&[Point]> =
+        [whole, tail(2), tail(4), series.recent()].into_iter().filter(eligible).collect();
     // Longest stretch first: it has the most evidence, so its trend is the one to report if several rise.
-    for stretch in [points, tail(2), tail(4)].into_iter().filter(eligible) {
-        newest = judge(stretch, config);
+    let began = |stretch: &&[Point]| stretch.first().map_or(0.0, |point| point.at);
+    stretches.sort_by(|a, b| began(a).total_cmp(&began(b)));
+    let mut newest = (Growth::TooShort, None);
+    for stretch in stretches {
+        let (growth, found) = judge(stretch, config);
+        let rate = work(stretch).map_or(f64::NAN, |work| work / span(stretch));
+        newest = (growth, found.map(|found| (found, rate)));
         let better = match assessment.growth {
             Growth::Rising => false,
             Growth::TooShort => true,
-            _ => newest.0 == Growth::Rising,
+            _ => growth == Growth::Rising,
         };
         if better {
-            (assessment.growth, assessment.trend) = newest;
+            (assessment.growth, assessment.trend, assessment.work_rate) = (growth, found, rate);
         }
     }
-    let contradicted = |found: Trend, now: Trend| now.slope_high < CONTRADICTION * found.slope;
-    if let (Growth::Rising, Some(found), (growth, Some(now))) =
+    if let (Growth::Rising, Some(found), (growth, Some((now, rate)))) =
         (assessment.growth, assessment.trend, newest)
-        && contradicted(found, now)
     {
         // What rose once but does so no more is history.
-        assessment.growth = if growth == Growth::Rising { Growth::Saturating } else { growth };
+        let has_ended = matches!(growth, Growth::Saturating | Growth::Step);
+        if has_ended || contradicts(now.slope_high, rate, found.slope, assessment.work_rate) {
+            assessment.growth = if growth == Growth::Rising { Growth::Saturating } else { growth };
+        }
     }
     assessment
 }
 
+/// Whether the newest slope is too small for what was found: for each unit of work where that is known, since a service that
+/// does less leaks less.
+fn contradicts(now: f64, now_rate: f64, found: f64, found_rate: f64) -> bool {
+    let scale = if now_rate > 0.0 && found_rate > 0.0 { found_rate / now_rate } else { 1.0 };
+    now * scale < CONTRADICTION * found
+}
+
+/// The work done over a stretch; `None` when that is not known, or nothing.
+fn work(points: &[Point]) -> Option<f64> {
+    let (first, last) = (points.first()?, points.last()?);
+    let done = last.work - first.work;
+    (done > 0.0 && done.is_finite()).then_some(done)
+}
+
+/// Places of the points on a scale of seconds: by work, stretched to the time that it took, where that is known.
+fn abscissae(points: &[Point]) -> Vec<f64> {
+    let first = points.first().copied();
+    match (work(points), first) {
+        (Some(done), Some(first)) => {
+            let seconds = span(points) / done;
+            points.iter().map(|point| (point.work - first.work) * seconds).collect()
+        }
+        _ => points.iter().map(|point| point.at).collect(),
+    }
+}
+
 /// Evaluates one stretch.
 fn judge(points: &[Point], config: &Config) -> (Growth, Option<Trend>) {
-    let x: Vec<f64> = points.iter().map(|point| point.at).collect();
-    let y: Vec<f64> = points.iter().map(|point| point.bytes).collect();
+    let x = abscissae(points);
+    let Adjusted { bytes: y, follows_load } = adjust(&x, points, config.window);
     let Ok(found) = trend(&x, &y, config.confidence) else { return (Growth::TooShort, None) };
+    let raw: Vec<f64> = points.iter().map(|point| point.bytes).collect();
     let significant = found.p_rising <= 1.0 - config.confidence
         && found.slope_low * 3600.0 > config.floor
-        && found.slope * span(points) >= PROMINENCE * scatter(points, &found);
+        && found.slope * span(points) >= LEAST_RISE.max(prominence(&found) * scatter(&x, &y, &found))
+        // Without the load it may rise, but if it does not with it, nothing fills up.
+        && Sums::of(&x, &raw).slope() > 0.0;
     let growth = if significant {
-        match (rises_throughout(points), shape(points)) {
+        match (rises_throughout(&x, &y), shape(&x, &y)) {
+            _ if follows_load || is_outgrown_by_load(&x, points, found.slope) => Growth::Load,
             (_, Shape::Step) => Growth::Step,
             (true, Shape::Line) => Growth::Rising,
             (true, Shape::Saturating) | (false, _) => Growth::Saturating,
@@ -308,10 +386,17 @@ fn judge(points: &[Point], config: &Config) -> (Growth, Option<Trend>) {
     (growth, Some(found))
 }
 
+/// Smallest rise over a stretch, in standard deviations of the scatter.
+fn prominence(found: &Trend) -> f64 {
+    // Variance of a slope over n points evenly spread over a unit: 12 / n; of correlated ones, as much more.
+    let error = (12.0 * found.variance_factor / found.n as f64).sqrt();
+    PROMINENCE.max(PROMINENCE_ERRORS * error)
+}
+
 /// Robust standard deviation about the trend line: 1.4826 times the median absolute residual.
-fn scatter(points: &[Point], found: &Trend) -> f64 {
-    let residual = |point: &Point| found.slope.mul_add(-point.at, point.bytes) - found.intercept;
-    1.4826 * median(points.iter().map(|point| residual(point).abs()).collect())
+fn scatter(x: &[f64], y: &[f64], found: &Trend) -> f64 {
+    let residual = |(x, y): (&f64, &f64)| found.slope.mul_add(-x, *y) - found.intercept;
+    1.4826 * median(x.iter().zip(y).map(|pair| residual(pair).abs()).collect())
 }
 
 fn median(mut values: Vec<f64>) -> f64 {
@@ -319,17 +404,17 @@ fn median(mut values: Vec<f64>) -> f64 {
     values.get(values.len() / 2).copied().unwrap_or_default()
 }
 
-/// Whether the medians of the three windows of a stretch rise, the last one not much less than before.
-fn rises_throughout(points: &[Point]) -> bool {
-    let per_window = points.len().div_ceil(WINDOWS).max(1);
-    let medians: Vec<f64> = points
-        .chunks(per_window)
-        .map(|window| median(window.iter().map(|point| point.bytes).collect()))
-        .collect();
-    match medians.as_slice() {
-        [first, second, third] => {
-            let (before, last) = (second - first, third - second);
-            before > 0.0 && last > 0.0 && last >= PERSISTENCE * before
+/// Whether the medians of the three windows of a stretch rise, the last slope not much less than before. The windows have as
+/// many points each, so that none of them lies inside one burst of work.
+fn rises_throughout(x: &[f64], y: &[f64]) -> bool {
+    let per_window = y.len().div_ceil(WINDOWS).max(1);
+    let medians = |values: &[f64]| -> Vec<f64> {
+        values.chunks(per_window).map(|window| median(window.to_vec())).collect()
+    };
+    match (medians(x).as_slice(), medians(y).as_slice()) {
+        ([x1, x2, x3], [y1, y2, y3]) => {
+            let (before, last) = (y2 - y1, y3 - y2);
+            before > 0.0 && last > 0.0 && last * (x2 - x1) >= PERSISTENCE * before * (x3 - x2)
         }
         _ => false,
     }

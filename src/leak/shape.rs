@@ -4,7 +4,7 @@
 //! (AICc; Hurvich & Tsai 1989). A warm-up or a cache that fills flattens out; a module that is loaded is a step; only
 //! a line goes on.
 
-use super::series::Point;
+use super::fit::{Sums, aicc};
 
 /// The best description of a rising series.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,45 +19,24 @@ pub enum Shape {
 
 /// Time constants tried for the saturating model, as shares of the span.
 const TIME_CONSTANTS: [f64; 8] = [0.03, 0.06, 0.1, 0.15, 0.22, 0.32, 0.45, 0.65];
+/// Ends of the rise tried for the model that rises in a line and then stops, as shares of the span.
+const HINGES: [f64; 8] = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8];
 /// Saturating only if the fitted slope at the end is below this share of the mean slope.
 const ENDING: f64 = 0.3;
 /// Another model must beat the line by this much AICc (2 is "weak evidence", 6 "strong": Burnham & Anderson 2002).
 const MARGIN: f64 = 4.0;
 
-/// Mean of squared errors about the regression of y on z, with the regression's slope.
-fn regress(pairs: impl Iterator<Item = (f64, f64)> + Clone) -> (f64, f64) {
-    let n = pairs.clone().count() as f64;
-    let (sum_z, sum_y) = pairs.clone().fold((0.0, 0.0), |(z, y), (a, b)| (z + a, y + b));
-    let (mean_z, mean_y) = (sum_z / n, sum_y / n);
-    let (mut zz, mut zy, mut yy) = (0.0, 0.0, 0.0);
-    for (z, y) in pairs {
-        let (dz, dy) = (z - mean_z, y - mean_y);
-        zz += dz * dz;
-        zy += dz * dy;
-        yy += dy * dy;
-    }
-    let slope = if zz > 0.0 { zy / zz } else { 0.0 };
-    ((yy - slope * zy).max(0.0) / n, slope)
-}
-
-/// AICc of a least-squares fit with `parameters` (the noise variance counts as one).
-fn aicc(n: f64, mean_square: f64, parameters: f64) -> f64 {
-    // A perfect fit would be minus infinity; one byte of error is as good as perfect.
-    let penalty = 2.0 * parameters * n / (n - parameters - 1.0).max(1.0);
-    n.mul_add(mean_square.max(1.0).ln(), penalty)
-}
-
 /// The smallest mean of squared errors about two constant levels.
-fn best_step(points: &[Point]) -> f64 {
-    let n = points.len() as f64;
-    let total: f64 = points.iter().map(|point| point.bytes).sum();
-    let squares: f64 = points.iter().map(|point| point.bytes * point.bytes).sum();
+fn best_step(y: &[f64]) -> f64 {
+    let n = y.len() as f64;
+    let total: f64 = y.iter().sum();
+    let squares: f64 = y.iter().map(|y| y * y).sum();
     // What a level, fitted as the mean of `size` values, explains of their squares.
     let explained = |sum: f64, size: f64| sum * sum / size;
     let mut best = f64::INFINITY;
     let (mut left, mut count) = (0.0, 0.0);
-    for point in points.iter().take(points.len().saturating_sub(1)) {
-        left += point.bytes;
+    for y in y.iter().take(y.len().saturating_sub(1)) {
+        left += y;
         count += 1.0;
         let right = total - left;
         best = best.min(squares - explained(left, count) - explained(right, n - count));
@@ -65,33 +44,41 @@ fn best_step(points: &[Point]) -> f64 {
     best.max(0.0) / n
 }
 
-/// Tells what shape a rising series has. At least 6 points, of different times; fewer are called a line.
+/// Tells what shape a rising series has. At least 6 points, `x` ascending; fewer are called a line.
 #[must_use]
-pub fn shape(points: &[Point]) -> Shape {
-    let n = points.len() as f64;
-    let (Some(first), Some(last)) = (points.first(), points.last()) else { return Shape::Line };
-    let span = last.at - first.at;
-    if points.len() < 6 || span <= 0.0 {
+pub fn shape(x: &[f64], y: &[f64]) -> Shape {
+    let n = x.len() as f64;
+    let (Some(first), Some(last), Some(base)) = (x.first(), x.last(), y.first()) else {
+        return Shape::Line;
+    };
+    let span = last - first;
+    if x.len() < 6 || span <= 0.0 {
         return Shape::Line;
     }
     // Centred on the first value: squares of gigabytes would lose the digits that matter.
-    let centred: Vec<Point> = points
+    let x: Vec<f64> = x.iter().map(|x| (x - first) / span).collect();
+    let y: Vec<f64> = y.iter().map(|y| y - base).collect();
+    let line = aicc(n, Sums::of(&x, &y).error() / n, 3.0);
+    let step = aicc(n, best_step(&y), 4.0);
+    let fitted = |curve: &dyn Fn(f64) -> f64, ends: bool| {
+        let curved: Vec<f64> = x.iter().map(|&x| curve(x)).collect();
+        let sums = Sums::of(&curved, &y);
+        (aicc(n, sums.error() / n, 4.0), ends && sums.slope() > 0.0)
+    };
+    let exponential = TIME_CONSTANTS.iter().map(|tau| {
+        let curve = |at: f64| 1.0 - (-at / tau).exp();
+        fitted(&curve, (-1.0 / tau).exp() / tau / curve(1.0) < ENDING)
+    });
+    let hinged = HINGES.iter().map(|&hinge| fitted(&|at: f64| at.min(hinge), true));
+    let saturating = exponential.chain(hinged).min_by(|a, b| a.0.total_cmp(&b.0));
+    let late = HINGES
         .iter()
-        .map(|point| Point { at: (point.at - first.at) / span, bytes: point.bytes - first.bytes })
-        .collect();
-    let pairs = centred.iter().map(|point| (point.at, point.bytes));
-    let line = aicc(n, regress(pairs.clone()).0, 3.0);
-    let step = aicc(n, best_step(&centred), 4.0);
-    let saturating = TIME_CONSTANTS
-        .iter()
-        .map(|tau| {
-            let curve = |at: f64| 1.0 - (-at / tau).exp();
-            let (error, rise) = regress(pairs.clone().map(|(at, bytes)| (curve(at), bytes)));
-            let slope_at_end = (-1.0 / tau).exp() / tau / curve(1.0);
-            (aicc(n, error, 4.0), rise > 0.0 && slope_at_end < ENDING)
-        })
-        .min_by(|a, b| a.0.total_cmp(&b.0));
-    if step + MARGIN < line && saturating.is_none_or(|(saturating, _)| step <= saturating) {
+        .map(|&hinge| fitted(&|at: f64| (at - hinge).max(0.0), false).0)
+        .min_by(f64::total_cmp)
+        .unwrap_or(line);
+    // What begins late and goes on is nearer to a step than to a line, but it goes on.
+    if step + MARGIN < line.min(late) && saturating.is_none_or(|(saturating, _)| step <= saturating)
+    {
         return Shape::Step;
     }
     match saturating {

@@ -4,7 +4,8 @@ use std::iter::successors;
 
 use super::{
     core::{Config, Detector, Dimension, Growth, State},
-    series::{CAPACITY, Point, Series},
+    load::adjust,
+    series::{CAPACITY, Point, RECENT, Series, span},
     shape::{Shape, shape},
 };
 
@@ -44,8 +45,8 @@ fn run(
     let mut detector = Detector::new(config);
     let mut states = Vec::new();
     for at in successors(Some(0.0), |at| Some(at + step)).take_while(|at| *at <= seconds) {
-        detector.push(Dimension::Heap, Point { at: at + 1000.0, bytes: bytes(at) });
-        states.push(detector.evaluate());
+        detector.push(Dimension::Heap, at + 1000.0, bytes(at), f64::NAN);
+        states.push(detector.evaluate(false));
     }
     (states, detector)
 }
@@ -56,42 +57,165 @@ fn last(states: &[State]) -> State {
 
 #[test]
 fn a_series_keeps_its_span_and_its_lower_envelope_however_long_it_gets() {
-    let mut series = Series::default();
+    let mut series = Series::new(640.0);
     for i in 0..100_000u32 {
         let peak = if i % 2 == 0 { 100.0 } else { 0.0 };
-        series.push(Point { at: f64::from(i), bytes: 50.0 + peak });
+        assert!(series.push(f64::from(i), 50.0 + peak, f64::NAN));
     }
-    assert!(series.points().len() <= CAPACITY);
-    assert!(series.span() > 99_000.0);
-    let peaks = series.points().iter().filter(|point| point.bytes > 60.0).count();
-    assert!(peaks <= CAPACITY / 2, "old points are minima, {peaks} peaks left");
-    assert!(series.points().windows(2).all(|pair| pair[0].at < pair[1].at));
+    assert!(series.whole().len() <= CAPACITY && series.recent().len() == RECENT);
+    assert!(series.span() > 99_000.0 && series.taken() == 100_000);
+    for points in [series.whole(), series.recent()] {
+        assert!(points.iter().all(|point| point.bytes < 60.0), "peaks are left out");
+        let gaps: Vec<f64> = points.windows(2).map(|pair| pair[1].at - pair[0].at).collect();
+        let least = gaps.iter().fold(f64::MAX, |a, b| a.min(*b));
+        let most = gaps.iter().fold(0.0_f64, |a, b| a.max(*b));
+        assert!(least > 0.0 && most < 2.0 * least, "evenly: {least} to {most}");
+    }
+    assert!(span(series.recent()) > 600.0, "the newest part covers its time");
+}
+
+#[test]
+fn few_observations_are_all_there_in_the_newest_part() {
+    let mut series = Series::new(64.0);
+    for i in 0..50 {
+        series.push(f64::from(i) * 3.0, f64::from(i), f64::NAN);
+    }
+    let places = |points: &[Point]| points.iter().map(|point| point.at).collect::<Vec<_>>();
+    assert_eq!(places(series.recent()), places(series.whole()));
+    assert_eq!(series.recent().len(), 50);
+}
+
+#[test]
+fn a_counter_of_work_that_begins_anew_or_is_not_known_for_a_while_goes_on() {
+    let mut series = Series::new(10.0);
+    let counters = [f64::NAN, 100.0, 110.0, f64::NAN, 130.0, 5.0, 7.0, f64::INFINITY, 8.0];
+    for (at, work) in counters.into_iter().enumerate() {
+        series.push(at as f64, 1.0, work);
+    }
+    let works: Vec<f64> = series.whole().iter().map(|point| point.work).collect();
+    assert!(works[0].is_nan());
+    assert_eq!(works[1..], [0.0, 10.0, 10.0, 30.0, 30.0, 32.0, 32.0, 33.0]);
 }
 
 #[test]
 fn rubbish_points_are_dropped() {
-    let mut series = Series::default();
-    for (at, bytes) in [(5.0, 1.0), (4.0, 1.0), (f64::NAN, 1.0), (6.0, f64::INFINITY), (5.0, 2.0)] {
-        series.push(Point { at, bytes });
-    }
-    assert_eq!(series.points().len(), 2);
+    let mut series = Series::new(10.0);
+    let taken = [(5.0, 1.0), (4.0, 1.0), (f64::NAN, 1.0), (6.0, f64::INFINITY), (5.0, 2.0)]
+        .map(|(at, bytes)| series.push(at, bytes, f64::NAN));
+    assert_eq!(taken, [true, false, false, false, true]);
 }
 
 #[test]
 fn lines_steps_and_curves_that_flatten_are_told_apart() {
     let mut noise = Noise(7);
-    let mut points = |curve: &dyn Fn(f64) -> f64| -> Vec<Point> {
-        (0..40)
-            .map(|i| f64::from(i) / 40.0)
-            .map(|x| Point { at: 100.0 * x, bytes: 1e9 + 1e7 * curve(x) + 1e5 * noise.normal() })
-            .collect()
+    let mut shape_of = |curve: &dyn Fn(f64) -> f64| {
+        let x: Vec<f64> = (0..40).map(|i| f64::from(i) / 40.0).collect();
+        let y: Vec<f64> = x.iter().map(|&x| 1e9 + 1e7 * curve(x) + 1e5 * noise.normal()).collect();
+        shape(&x, &y)
     };
-    assert_eq!(shape(&points(&|x| x)), Shape::Line);
-    assert_eq!(shape(&points(&|x| if x < 0.4 { 0.0 } else { 1.0 })), Shape::Step);
-    assert_eq!(shape(&points(&|x| 1.0 - (-x / 0.15).exp())), Shape::Saturating);
-    assert_eq!(shape(&points(&|x| (x / 0.3).min(1.0))), Shape::Saturating);
-    assert_eq!(shape(&points(&|x| 0.3 * (1.0 - (-x / 0.05).exp()) + x)), Shape::Line);
-    assert_eq!(shape(&[]), Shape::Line);
+    assert_eq!(shape_of(&|x| x), Shape::Line);
+    assert_eq!(shape_of(&|x| if x < 0.4 { 0.0 } else { 1.0 }), Shape::Step);
+    assert_eq!(shape_of(&|x| 1.0 - (-x / 0.15).exp()), Shape::Saturating);
+    for hinge in [0.2, 0.3, 0.45, 0.6, 0.75] {
+        assert_eq!(shape_of(&|x| (x / hinge).min(1.0)), Shape::Saturating, "full at {hinge}");
+    }
+    assert_eq!(shape_of(&|x| 0.3 * (1.0 - (-x / 0.05).exp()) + x), Shape::Line);
+    assert_eq!(shape_of(&|x| (x - 0.5).max(0.0)), Shape::Line, "begins late");
+    assert_eq!(shape(&[], &[]), Shape::Line);
+}
+
+/// Points a second apart under a load, with bytes by time and load.
+fn under_load(
+    load: &dyn Fn(f64) -> f64,
+    bytes: &mut dyn FnMut(f64, f64) -> f64,
+) -> (Vec<f64>, Vec<Point>) {
+    let mut work = 0.0;
+    let points: Vec<Point> = (0..60)
+        .map(f64::from)
+        .map(|at| {
+            work += load(at);
+            Point { at, bytes: bytes(at, load(at)), work, load: load(at) }
+        })
+        .collect();
+    (points.iter().map(|point| point.at).collect(), points)
+}
+
+#[test]
+fn what_follows_the_load_is_taken_out_and_a_line_is_not() {
+    let mut noise = Noise(8);
+    let bursts = |at: f64| if at % 10.0 < 3.0 { 50.0 } else { 5.0 };
+    let (x, points) =
+        under_load(&bursts, &mut |at, load| 1e7 + 1e4 * at + 1e5 * load + 1e3 * noise.normal());
+    let adjusted = adjust(&x, &points, 10.0);
+    assert!(!adjusted.follows_load, "a leak beside the load is seen");
+    let rise = adjusted.bytes[59] - adjusted.bytes[0];
+    assert!((rise - 59.0 * 1e4).abs() < 1e4, "{rise}");
+    // A ramp of load with what it needs, and the same ramp with a leak that has nothing to do with it.
+    let ramp = |at: f64| 5.0 + at / 2.0 + at % 7.0;
+    let (x, points) = under_load(&ramp, &mut |_, load| 1e7 + 1e5 * load + 1e3 * noise.normal());
+    assert!(adjust(&x, &points, 10.0).follows_load);
+    let (x, points) = under_load(&ramp, &mut |at, _| 1e7 + 5e4 * at + 1e3 * noise.normal());
+    assert!(!adjust(&x, &points, 10.0).follows_load);
+    // Without a load, or with one that says nothing, nothing changes.
+    let (x, mut points) = under_load(&|_| 5.0, &mut |at, _| 1e7 + 1e4 * at + 1e3 * noise.normal());
+    let bytes: Vec<f64> = points.iter().map(|point| point.bytes).collect();
+    assert_eq!(adjust(&x, &points, 10.0).bytes, bytes);
+    for point in &mut points {
+        (point.work, point.load) = (f64::NAN, f64::NAN);
+    }
+    assert_eq!(adjust(&x, &points, 10.0).bytes, bytes);
+}
+
+#[test]
+fn stores_that_follow_the_load_of_a_while_ago_are_no_leak() {
+    let mut noise = Noise(12);
+    let mut detector = Detector::new(CONFIG);
+    let (mut work, mut mean) = (0.0, 100.0);
+    for at in (0..1800).step_by(5).map(f64::from) {
+        let load = 100.0 + at / 5.0 + 30.0 * noise.normal().abs();
+        work += 5.0 * load;
+        // Sessions last a minute.
+        mean += (load - mean) * 5.0 / 60.0;
+        detector.push(Dimension::Heap, at, 40.0 * MB + 2e4 * mean + 1e5 * noise.normal(), work);
+        assert_ne!(
+            detector.evaluate(false),
+            State::Leak,
+            "at {at}: {:?}",
+            detector.assessments()[0]
+        );
+    }
+}
+
+#[test]
+fn a_service_that_does_less_at_night_and_leaks_less_still_leaks() {
+    let mut noise = Noise(13);
+    let mut detector = Detector::new(CONFIG);
+    let mut work = 0.0;
+    let mut states = Vec::new();
+    for at in (0..7200).step_by(5).map(f64::from) {
+        work += 5.0 * if at < 3600.0 { 100.0 } else { 30.0 };
+        detector.push(Dimension::Heap, at, 40.0 * MB + 500.0 * work + 1e5 * noise.normal(), work);
+        states.push(detector.evaluate(false));
+    }
+    let first = states.iter().position(|state| *state == State::Leak).unwrap();
+    assert!(states[first..].iter().all(|state| *state == State::Leak), "and not lost at night");
+}
+
+#[test]
+fn a_leak_that_begins_after_days_is_found_within_a_few_windows() {
+    let mut noise = Noise(14);
+    let mut detector = Detector::new(CONFIG);
+    let begins = 100_000.0;
+    let mut found = None;
+    for at in (0..102_000).step_by(2).map(f64::from) {
+        let leak = (at - begins).max(0.0) * 50_000.0;
+        detector.push(Dimension::Heap, at, 40.0 * MB + leak + 2e5 * noise.normal(), f64::NAN);
+        if detector.evaluate(false) == State::Leak && found.is_none() {
+            found = Some(at);
+        }
+    }
+    let delay = found.expect("it is found") - begins;
+    assert!((0.0..8.0 * CONFIG.window).contains(&delay), "after {delay} s");
 }
 
 #[test]
@@ -136,9 +260,9 @@ fn the_warm_up_counts_from_the_beginning_and_else_from_the_first_point() {
             detector.begin(at + 5.0);
         }
         for at in [109.0, 110.0, 118.0, 119.0] {
-            detector.push(Dimension::Heap, Point { at, bytes: MB });
+            detector.push(Dimension::Heap, at, MB, f64::NAN);
         }
-        detector.evaluate();
+        detector.evaluate(false);
         detector.assessments()[0].points
     };
     assert_eq!(kept(Some(100.0)), 3);
@@ -167,11 +291,11 @@ fn asking_twice_without_new_data_confirms_nothing() {
     let mut suspect = false;
     for i in 0..100 {
         let at = f64::from(i) * 4.0;
-        detector.push(Dimension::Heap, Point { at, bytes: at * 1e5 });
-        if detector.evaluate() == State::Suspect {
+        detector.push(Dimension::Heap, at, at * 1e5, f64::NAN);
+        if detector.evaluate(false) == State::Suspect {
             suspect = true;
             for _ in 0..10 {
-                assert_eq!(detector.evaluate(), State::Suspect);
+                assert_eq!(detector.evaluate(false), State::Suspect);
             }
             break;
         }
@@ -185,9 +309,9 @@ fn growth_of_the_resident_set_alone_is_a_suspicion_at_most() {
     let mut noise = Noise(5);
     for i in 0..200 {
         let at = f64::from(i) * 4.0;
-        detector.push(Dimension::ResidentSet, Point { at, bytes: 1e8 + at * 1e5 });
-        detector.push(Dimension::Heap, Point { at, bytes: 4e7 + 1e5 * noise.normal() });
-        assert_ne!(detector.evaluate(), State::Leak);
+        detector.push(Dimension::ResidentSet, at, 1e8 + at * 1e5, f64::NAN);
+        detector.push(Dimension::Heap, at, 4e7 + 1e5 * noise.normal(), f64::NAN);
+        assert_ne!(detector.evaluate(false), State::Leak);
     }
     assert_eq!(detector.state(), State::Suspect);
 }
@@ -197,13 +321,72 @@ fn growth_of_array_buffers_with_a_flat_heap_is_a_leak() {
     let mut detector = Detector::new(CONFIG);
     for i in 0..100 {
         let at = f64::from(i) * 4.0;
-        detector.push(Dimension::Heap, Point { at, bytes: 4e7 });
-        detector.push(Dimension::ArrayBuffers, Point { at, bytes: at * 65_536.0 });
-        detector.evaluate();
+        detector.push(Dimension::Heap, at, 4e7, f64::NAN);
+        detector.push(Dimension::ArrayBuffers, at, at * 65_536.0, f64::NAN);
+        detector.evaluate(false);
     }
     assert_eq!(detector.state(), State::Leak);
     assert_eq!(detector.assessments()[0].growth, Growth::Flat);
     assert_eq!(detector.assessments()[2].growth, Growth::Rising);
+}
+
+#[test]
+fn a_leak_that_rests_at_night_is_one_line_over_the_work_done() {
+    // 60 s of work, 240 s of rest: a staircase over time.
+    let day = |at: f64| at % 300.0 < 60.0;
+    let mut noise = Noise(9);
+    let mut detector = Detector::new(CONFIG);
+    let (mut work, mut states) = (0.0, Vec::new());
+    for at in (0..6000).step_by(5).map(f64::from) {
+        work += if day(at) { 1000.0 } else { 10.0 };
+        let bytes = 40.0 * MB + 500.0 * work + 2e5 * noise.normal();
+        detector.push(Dimension::Heap, at, bytes, work);
+        states.push(detector.evaluate(false));
+    }
+    assert_eq!(last(&states), State::Leak);
+    let heap = detector.assessments()[0];
+    let per_work = heap.trend.unwrap().slope / heap.work_rate;
+    assert!((per_work - 500.0).abs() < 10.0, "{per_work} bytes for each unit of work");
+}
+
+#[test]
+fn a_heap_that_grows_with_the_load_only_is_no_leak() {
+    let mut noise = Noise(10);
+    let mut detector = Detector::new(CONFIG);
+    let mut work = 0.0;
+    for at in (0..1800).step_by(5).map(f64::from) {
+        // Traffic that rises all morning, with the scatter that traffic has.
+        let load = 100.0 + at / 5.0 + 30.0 * noise.normal().abs();
+        work += 5.0 * load;
+        detector.push(Dimension::Heap, at, 40.0 * MB + 2e4 * load + 1e5 * noise.normal(), work);
+        assert_ne!(
+            detector.evaluate(false),
+            State::Leak,
+            "at {at}: {:?}",
+            detector.assessments()[0]
+        );
+    }
+    assert_eq!(detector.assessments()[0].growth, Growth::Load);
+}
+
+#[test]
+fn a_rise_of_the_heap_is_held_while_no_object_grows_in_number() {
+    let mut detector = Detector::new(CONFIG);
+    let mut states = Vec::new();
+    for at in (0..800).step_by(5).map(f64::from) {
+        detector.push(Dimension::Heap, at, 4e7 + 1e5 * at, f64::NAN);
+        states.push(detector.evaluate(at < 600.0));
+    }
+    assert!(states[..120].iter().all(|state| *state != State::Leak));
+    assert!(states[..120].contains(&State::Suspect));
+    assert_eq!(last(&states), State::Leak);
+    // What is outside of the heap has no objects to be looked at.
+    detector.reset();
+    for at in (0..800).step_by(5).map(f64::from) {
+        detector.push(Dimension::External, at, 4e7 + 1e5 * at, f64::NAN);
+        detector.evaluate(true);
+    }
+    assert_eq!(detector.state(), State::Leak);
 }
 
 /// Programs that are noisy but do not leak; each returns the heap at second t.

@@ -18,6 +18,8 @@ use crate::{
 pub struct MemoryReading {
     /// Resident set of the process.
     pub rss: f64,
+    /// What of it is the process's own, and no mapped file; absent where the system does not say.
+    pub anonymous: Option<f64>,
     /// The machine's memory.
     pub total: f64,
     /// What of it could be had without swapping.
@@ -26,16 +28,21 @@ pub struct MemoryReading {
     pub cgroup_limit: Option<f64>,
     /// What the limited group uses, without file pages that can be dropped at once.
     pub cgroup_used: Option<f64>,
+    /// Share of the last ten seconds, 0 to 1, in which the machine stood still for want of memory; absent where the system
+    /// does not say.
+    pub pressure: Option<f64>,
 }
 
 impl From<MemorySample> for MemoryReading {
     fn from(sample: MemorySample) -> Self {
         Self {
             rss: sample.rss as f64,
+            anonymous: sample.anonymous.map(|bytes| bytes as f64),
             total: sample.total as f64,
             available: sample.available as f64,
             cgroup_limit: sample.cgroup.map(|cgroup| cgroup.limit as f64),
             cgroup_used: sample.cgroup.map(|cgroup| cgroup.used as f64),
+            pressure: sample.pressure,
         }
     }
 }

@@ -3,6 +3,7 @@
 
 pub mod binding;
 pub mod cgroup;
+pub mod linux;
 pub mod sampler;
 #[cfg(test)]
 mod tests;

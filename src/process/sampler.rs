@@ -3,7 +3,10 @@
 use std::{
     collections::VecDeque,
     io,
-    sync::atomic::{AtomicU64, Ordering::Relaxed},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
     time::Duration,
 };
 
@@ -12,7 +15,10 @@ use sysinfo::{
     MemoryRefreshKind, Pid, ProcessRefreshKind, ProcessesToUpdate, System, get_current_pid,
 };
 
-use super::cgroup::{self, CgroupMemory};
+use super::{
+    cgroup::{self, CgroupMemory},
+    linux,
+};
 use crate::{
     clock::core::now_ns,
     shared::service::{Guard, Service, Signal, Wake},
@@ -24,7 +30,7 @@ pub const INTERVAL: Duration = Duration::from_secs(1);
 const KEPT: usize = 600;
 
 /// Memory at one moment, in bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct MemorySample {
     /// Counts samples since the process started, from 1.
     pub number: u64,
@@ -32,12 +38,17 @@ pub struct MemorySample {
     pub at: u64,
     /// Resident set of the process.
     pub rss: u64,
+    /// What of it is the process's own, and no mapped file; `None` where the system does not say.
+    pub anonymous: Option<u64>,
     /// The machine's memory.
     pub total: u64,
     /// What of it could be had without swapping.
     pub available: u64,
     /// The control group's limit and use, where there is a limit.
     pub cgroup: Option<CgroupMemory>,
+    /// Share of the last ten seconds, 0 to 1, in which the machine stood still for want of memory; `None` where the system
+    /// does not say.
+    pub pressure: Option<f64>,
 }
 
 static SAMPLER: Service = Service::new("heapwise-memory", run);
@@ -61,6 +72,29 @@ pub fn samples_after(number: u64) -> Vec<MemorySample> {
 /// The newest sample; `None` until the thread has taken one.
 pub fn latest() -> Option<MemorySample> {
     SAMPLES.lock().back().copied()
+}
+
+type OnSample = Arc<dyn Fn(&MemorySample) + Send + Sync>;
+
+static WATCHERS: Mutex<Vec<(u64, OnSample)>> = Mutex::new(Vec::new());
+static LAST_WATCHER: AtomicU64 = AtomicU64::new(0);
+
+/// Is told of each sample, on the sampler's thread, until it is dropped; a call in progress may outlast that.
+pub struct Watcher(u64);
+
+impl Watcher {
+    /// `on_sample` must be quick, and touch nothing that ends.
+    pub fn new(on_sample: impl Fn(&MemorySample) + Send + Sync + 'static) -> Self {
+        let id = LAST_WATCHER.fetch_add(1, Relaxed) + 1;
+        WATCHERS.lock().push((id, Arc::new(on_sample)));
+        Self(id)
+    }
+}
+
+impl Drop for Watcher {
+    fn drop(&mut self) {
+        WATCHERS.lock().retain(|(id, _)| *id != self.0);
+    }
 }
 
 /// Looks at the system. Reusable, because it keeps files open between samples.
@@ -89,9 +123,11 @@ impl Observer {
             number,
             at: now_ns(),
             rss,
+            anonymous: linux::own_anonymous(),
             total: self.system.total_memory(),
             available: self.system.available_memory(),
             cgroup: cgroup::own_memory(),
+            pressure: linux::own_pressure(),
         })
     }
 }
@@ -108,6 +144,13 @@ fn run(signal: &Signal) {
                 samples.pop_front();
             }
             samples.push_back(sample);
+            drop(samples);
+            // Without the lock: whoever is told may drop a watcher.
+            let watchers: Vec<_> =
+                WATCHERS.lock().iter().map(|(_, told)| Arc::clone(told)).collect();
+            for told in watchers {
+                told(&sample);
+            }
         }
         if signal.wait(Some(INTERVAL)) == Wake::Stop {
             return;

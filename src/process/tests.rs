@@ -110,3 +110,18 @@ fn the_thread_samples_without_being_asked_and_numbers_its_samples() {
     assert!(sampler::samples_after(0).iter().any(|sample| sample.number == first.number));
     drop(guard);
 }
+
+#[test]
+fn watchers_are_told_of_samples_until_they_are_dropped() {
+    let (sender, receiver) = std::sync::mpsc::channel();
+    let watcher = sampler::Watcher::new(move |sample| {
+        // Nobody listens any more at the end.
+        let _ = sender.send(sample.number);
+    });
+    let guard = sampler::acquire().unwrap();
+    assert!(receiver.recv_timeout(std::time::Duration::from_secs(10)).unwrap() > 0);
+    drop(watcher);
+    // The channel closes with the last holder of its sender: nobody can be told any more.
+    while receiver.recv_timeout(std::time::Duration::from_secs(10)).is_ok() {}
+    drop(guard);
+}

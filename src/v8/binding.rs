@@ -12,7 +12,7 @@ use napi_derive::napi;
 use parking_lot::Mutex;
 
 use super::{
-    gc::{GcHooks, GcKind, GcRecorder, LivePoint},
+    gc::{GcHooks, GcKind, GcRecorder, LivePoint, LiveSet},
     isolate::V8,
 };
 use crate::{
@@ -42,6 +42,8 @@ pub struct GcPoint {
     pub used: f64,
     /// Bytes that V8 knows of outside its heap, array buffers included.
     pub external: f64,
+    /// Heap bytes allocated since watching began.
+    pub allocated: f64,
 }
 
 /// Watches the collections of one environment.
@@ -118,21 +120,21 @@ impl GcWatch {
     }
 
     /// Feeds one collection from another source: `kind` 0 minor, 1 major, 2 incremental, 3 weak callbacks; pause in
-    /// milliseconds; for major ones the live set.
+    /// milliseconds; heap bytes in use before and after, and external ones after.
     #[napi(catch_unwind)]
-    pub fn record(&self, kind: u32, pause: f64, used: f64, external: f64) {
+    pub fn record(&self, kind: u32, pause: f64, found: f64, used: f64, external: f64) {
         let kind = match kind {
             0 => GcKind::Minor,
             1 => GcKind::Major,
             2 => GcKind::Incremental,
             _ => GcKind::WeakCallbacks,
         };
-        let live = (kind == GcKind::Major).then(|| LivePoint {
-            at: now_ns(),
-            used: to_u64(used),
-            external: to_u64(external),
-        });
-        self.recorder.record(kind, to_u64(pause * 1e6), live);
+        if kind.frees() {
+            self.recorder.found(to_u64(found));
+            let live = LiveSet { at: now_ns(), used: to_u64(used), external: to_u64(external) };
+            self.recorder.left(kind, live);
+        }
+        self.recorder.record(kind, to_u64(pause * 1e6));
     }
 
     /// Takes the live-set points of the major collections since the last call, oldest first.
@@ -142,10 +144,11 @@ impl GcWatch {
         let points = self.recorder.drain_points();
         points
             .into_iter()
-            .map(|point| GcPoint {
-                age: now.saturating_sub(point.at) as f64 / 1e6,
-                used: point.used as f64,
-                external: point.external as f64,
+            .map(|LivePoint { live, allocated }| GcPoint {
+                age: now.saturating_sub(live.at) as f64 / 1e6,
+                used: live.used as f64,
+                external: live.external as f64,
+                allocated: allocated as f64,
             })
             .collect()
     }
@@ -166,6 +169,15 @@ impl GcWatch {
     #[napi(catch_unwind)]
     pub fn total(&self) -> f64 {
         self.recorder.total_ns() as f64 / 1e6
+    }
+
+    /// Collects all garbage, now. Throws where there is no bridge.
+    #[napi(catch_unwind)]
+    pub fn collect(&self) -> Result<(), CodedError> {
+        let v8 = V8::get().map_err(|reason| coded(ErrorCode::Unsupported, reason))?;
+        // SAFETY: inside a Node-API call on the JavaScript thread, whose isolate is entered and live.
+        unsafe { v8.collect(v8.current_isolate()) };
+        Ok(())
     }
 
     /// Asks V8 to start an incremental mark-compact. Returns false where there is no bridge.

@@ -60,11 +60,17 @@ impl GcKind {
             _ => None,
         }
     }
+
+    /// Whether it frees memory, as opposed to preparing or following that.
+    #[must_use]
+    pub const fn frees(self) -> bool {
+        matches!(self, Self::Minor | Self::Major)
+    }
 }
 
-/// The live set at the end of one major collection.
+/// What is alive at the end of a collection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct LivePoint {
+pub struct LiveSet {
     /// When, on our monotonic clock, in nanoseconds.
     pub at: u64,
     /// Heap bytes in use.
@@ -73,9 +79,21 @@ pub struct LivePoint {
     pub external: u64,
 }
 
+/// The live set at the end of one major collection, and how much was allocated until then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LivePoint {
+    /// What is alive.
+    pub live: LiveSet,
+    /// Heap bytes allocated since the recorder began.
+    pub allocated: u64,
+}
+
 /// What is known of the collections of one thread.
 pub struct GcRecorder {
     total_ns: AtomicU64,
+    allocated: AtomicU64,
+    /// Heap bytes in use when the last collection ended, plus 1; 0 before the first.
+    left: AtomicU64,
     kinds: [SharedHistogram; GcKind::COUNT],
     points: Mutex<VecDeque<LivePoint>>,
 }
@@ -89,24 +107,43 @@ impl GcRecorder {
         let empty = || Histogram::new(PAUSE_BOUNDS).map(|made| Arc::new(Mutex::new(made)));
         Ok(Self {
             total_ns: AtomicU64::new(0),
+            allocated: AtomicU64::new(0),
+            left: AtomicU64::new(0),
             kinds: [empty()?, empty()?, empty()?, empty()?],
             points: Mutex::new(VecDeque::new()),
         })
     }
 
-    /// Records one collection; `live` is given for major ones.
-    pub fn record(&self, kind: GcKind, pause_ns: u64, live: Option<LivePoint>) {
+    /// Records the pause of one collection.
+    pub fn record(&self, kind: GcKind, pause_ns: u64) {
         self.total_ns.fetch_add(pause_ns, Relaxed);
         if let Some(histogram) = self.kinds.get(kind as usize) {
             histogram.lock().record(pause_ns as f64 / 1e6);
         }
-        if let Some(point) = live {
+    }
+
+    /// A collection begins with that many heap bytes in use: what they are more than the last one left was allocated.
+    pub fn found(&self, used: u64) {
+        if let Some(left) = self.left.load(Relaxed).checked_sub(1) {
+            self.allocated.fetch_add(used.saturating_sub(left), Relaxed);
+        }
+    }
+
+    /// What a collection has left; points are kept of major ones.
+    pub fn left(&self, kind: GcKind, live: LiveSet) {
+        self.left.store(live.used.saturating_add(1), Relaxed);
+        if kind == GcKind::Major {
             let mut points = self.points.lock();
             if points.len() == MAX_POINTS {
                 points.pop_front();
             }
-            points.push_back(point);
+            points.push_back(LivePoint { live, allocated: self.allocated() });
         }
+    }
+
+    /// Heap bytes allocated since the recorder began, up to the newest collection.
+    pub fn allocated(&self) -> u64 {
+        self.allocated.load(Relaxed)
     }
 
     /// Accumulated pause of all kinds, in nanoseconds.
@@ -241,13 +278,11 @@ fn remove(installed: &AtomicPtr<Installed>) {
     }
 }
 
-unsafe extern "C" fn on_prologue(_: *mut Isolate, _: u32, _: u32, data: *mut c_void) {
+unsafe extern "C" fn on_prologue(isolate: *mut Isolate, kind: u32, _: u32, data: *mut c_void) {
     // SAFETY: V8 hands back the data of `install`, which outlives the registration.
     let installed = unsafe { &*data.cast::<Installed>() };
     // A panic must not unwind into V8. (A borrow that fails would be one; nothing holds it across a call to V8.)
-    let _ = std::panic::catch_unwind(AssertUnwindSafe(|| {
-        installed.pauses.borrow_mut().begin(now_ns());
-    }));
+    let _ = std::panic::catch_unwind(AssertUnwindSafe(|| installed.prologue(isolate, kind)));
 }
 
 unsafe extern "C" fn on_epilogue(isolate: *mut Isolate, kind: u32, _: u32, data: *mut c_void) {
@@ -258,6 +293,14 @@ unsafe extern "C" fn on_epilogue(isolate: *mut Isolate, kind: u32, _: u32, data:
 }
 
 impl Installed {
+    fn prologue(&self, isolate: *mut Isolate, kind: u32) {
+        self.pauses.borrow_mut().begin(now_ns());
+        if GcKind::from_v8(kind).is_some_and(GcKind::frees) && ptr::eq(isolate, self.isolate) {
+            // SAFETY: V8 calls us on the isolate's thread, and GetHeapStatistics only reads counters.
+            self.recorder.found(unsafe { self.v8.heap(isolate) }.used);
+        }
+    }
+
     fn epilogue(&self, isolate: *mut Isolate, kind: u32) {
         let now = now_ns();
         let pause = self.pauses.borrow_mut().end(now);
@@ -268,12 +311,12 @@ impl Installed {
             (self.on_major)();
             return;
         };
-        let live = (kind == GcKind::Major).then(|| {
-            // SAFETY: V8 calls us on the isolate's thread, and GetHeapStatistics only reads counters.
+        if kind.frees() {
+            // SAFETY: as in `prologue`.
             let HeapReading { used, external, .. } = unsafe { self.v8.heap(isolate) };
-            LivePoint { at: now, used, external }
-        });
-        self.recorder.record(kind, pause, live);
+            self.recorder.left(kind, LiveSet { at: now, used, external });
+        }
+        self.recorder.record(kind, pause);
         if kind == GcKind::Major {
             (self.on_major)();
         }

@@ -50,6 +50,7 @@ pub struct V8 {
     remove_prologue: RemoveGcCallback,
     remove_epilogue: RemoveGcCallback,
     memory_pressure: unsafe extern "C" fn(*mut Isolate, u32),
+    low_memory: unsafe extern "C" fn(*mut Isolate),
 }
 
 impl V8 {
@@ -89,6 +90,7 @@ impl V8 {
                 remove_epilogue: symbol(
                     "_ZN2v87Isolate24RemoveGCEpilogueCallbackEPFvPS0_NS_6GCTypeENS_15GCCallbackFlagsEPvES4_",
                 )?,
+                low_memory: symbol("_ZN2v87Isolate21LowMemoryNotificationEv")?,
                 memory_pressure: symbol(
                     "_ZN2v87Isolate26MemoryPressureNotificationENS_19MemoryPressureLevelE",
                 )?,
@@ -133,6 +135,15 @@ impl V8 {
     pub unsafe fn request_gc(&self, isolate: *mut Isolate) {
         // SAFETY: the isolate is live; V8 resets the level itself.
         unsafe { (self.memory_pressure)(isolate, PRESSURE_MODERATE) }
+    }
+
+    /// Collects all garbage there is, now: several full collections, until another one would free nothing more.
+    ///
+    /// # Safety
+    /// `isolate` must be live and this its thread.
+    pub unsafe fn collect(&self, isolate: *mut Isolate) {
+        // SAFETY: the isolate is live.
+        unsafe { (self.low_memory)(isolate) }
     }
 
     /// Registers a pair of GC callbacks.

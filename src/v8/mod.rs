@@ -5,10 +5,16 @@
 //! what it should be. A missing name, an unknown V8 major version or a failed check means "not available", and the
 //! caller falls back.
 
+pub mod allocation_profile;
 pub mod binding;
 pub mod gc;
+pub mod heap_limit;
+pub mod heapprofile;
+pub mod interrupt;
 pub mod isolate;
+pub mod profiler;
 pub mod stack;
 pub mod symbols;
 #[cfg(test)]
 mod tests;
+pub mod text;

@@ -1,25 +1,19 @@
 //! The stack of a thread that runs JavaScript, asked for from another one.
 //!
-//! V8 runs an interrupt at the next function entry or loop edge of JavaScript, so within microseconds, but not inside a
-//! native call. Inside it `StackTrace::CurrentStackTrace` may be called and strings may be read; JavaScript may not run.
-//! The strings are read by Node-API: a `v8::Local<v8::String>` is a `napi_value`.
+//! Inside an interrupt `StackTrace::CurrentStackTrace` may be called and strings may be read.
 
 use std::{
-    ffi::{c_int, c_void},
-    panic::AssertUnwindSafe,
-    ptr,
-    sync::{
-        Arc, OnceLock,
-        atomic::{AtomicU64, Ordering::Relaxed},
-    },
+    ffi::c_int,
+    sync::{Arc, OnceLock},
 };
 
 use napi::sys;
-use parking_lot::Mutex;
 
 use super::{
+    interrupt::Interruptible,
     isolate::{Isolate, V8},
     symbols::symbol,
+    text::{scoped, text},
 };
 
 /// Frames of a captured stack at most.
@@ -50,11 +44,8 @@ struct StackFrame {
     _opaque: [u8; 0],
 }
 
-type Interrupt = unsafe extern "C" fn(*mut Isolate, *mut c_void);
-
 /// V8's functions for stacks. A `v8::Local<T>` is one word, passed and returned as such, null when empty.
 struct StackApi {
-    request_interrupt: unsafe extern "C" fn(*mut Isolate, Interrupt, *mut c_void),
     current: unsafe extern "C" fn(*mut Isolate, c_int, u32) -> *const StackTrace,
     frame_count: unsafe extern "C" fn(*const StackTrace) -> c_int,
     frame: unsafe extern "C" fn(*const StackTrace, *mut Isolate, u32) -> *const StackFrame,
@@ -77,7 +68,6 @@ impl StackApi {
         // register, so they are returned in one.
         unsafe {
             Some(Self {
-                request_interrupt: symbol("_ZN2v87Isolate16RequestInterruptEPFvPS0_PvES2_")?,
                 current: symbol(
                     "_ZN2v810StackTrace17CurrentStackTraceEPNS_7IsolateEiNS0_17StackTraceOptionsE",
                 )?,
@@ -123,35 +113,6 @@ const fn half(word: u64) -> i32 {
     (word as u32).cast_signed()
 }
 
-/// The text of a string; empty for none.
-///
-/// # Safety
-/// On the thread of `env`, which is live; `value` is a live handle or null.
-unsafe fn text(env: sys::napi_env, value: sys::napi_value) -> String {
-    /// Bytes of a name that are kept: paths and names are shorter, evaluated code may be named by its whole text.
-    const KEPT: usize = 1024;
-    if value.is_null() {
-        return String::new();
-    }
-    let mut bytes = vec![0u8; KEPT];
-    let mut length = 0;
-    // SAFETY: the buffer has the stated size, of which one byte is for the final 0.
-    let status = unsafe {
-        sys::napi_get_value_string_utf8(
-            env,
-            value,
-            bytes.as_mut_ptr().cast(),
-            KEPT,
-            &raw mut length,
-        )
-    };
-    if status != sys::Status::napi_ok {
-        return String::new();
-    }
-    bytes.truncate(length);
-    String::from_utf8_lossy(&bytes).into_owned()
-}
-
 /// The frames of the caller, innermost first.
 ///
 /// # Safety
@@ -163,128 +124,34 @@ pub unsafe fn capture_here(env: sys::napi_env) -> Result<Vec<Frame>, &'static st
     let v8 = V8::get()?;
     let api = StackApi::get()?;
     // SAFETY: by the caller's promise.
-    unsafe { scoped(api, v8.current_isolate(), env) }.ok_or("no handle scope")
+    let frames = unsafe { scoped(env, || api.capture(v8.current_isolate(), env)) };
+    frames.ok_or("no handle scope")
 }
 
+/// A thread that can be asked for its stack.
+///
 /// # Safety
-/// On the thread of `isolate` and `env`, which belong together and are live.
-unsafe fn scoped(api: &StackApi, isolate: *mut Isolate, env: sys::napi_env) -> Option<Vec<Frame>> {
-    let mut scope = ptr::null_mut();
-    // SAFETY: `env` is live; the scope is closed below, once.
-    unsafe {
-        if sys::napi_open_handle_scope(env, &raw mut scope) != sys::Status::napi_ok {
-            return None;
-        }
-        let frames = api.capture(isolate, env);
-        sys::napi_close_handle_scope(env, scope);
-        Some(frames)
-    }
+/// As for [`Interruptible::current`].
+///
+/// # Errors
+/// Where there is no bridge.
+pub unsafe fn askable(env: sys::napi_env) -> Result<Arc<Interruptible>, &'static str> {
+    StackApi::get()?;
+    // SAFETY: by the caller's promise.
+    unsafe { Interruptible::current(env) }
 }
 
 /// Receives a stack, on the JavaScript thread, inside V8: must not touch V8.
 pub type OnStack = Box<dyn FnOnce(Vec<Frame>) + Send>;
 
-struct Request {
-    id: u64,
-    target: Arc<Interruptible>,
-    on_stack: OnStack,
-}
-
-/// Requests whose interrupt has not run. V8 keeps an interrupt until it can run and has no way to take it back, so what
-/// it is given is a number to be looked up here, not a pointer: it may be out of date by then.
-static REQUESTS: Mutex<Vec<Request>> = Mutex::new(Vec::new());
-static LAST_ID: AtomicU64 = AtomicU64::new(0);
-
-/// A JavaScript thread that can be asked for its stack.
-pub struct Interruptible {
-    api: &'static StackApi,
-    isolate: *mut Isolate,
-    env: sys::napi_env,
-    /// False once the environment may be gone; the lock is held while V8 is called from another thread.
-    alive: Mutex<bool>,
-}
-
-// SAFETY: the pointers are used in two ways: by `ask`, which calls a thread-safe function of V8 on an isolate that is
-// live, because `revoke` waits for the lock; and in the interrupt, on the thread they belong to.
-unsafe impl Send for Interruptible {}
-// SAFETY: as above.
-unsafe impl Sync for Interruptible {}
-
-impl Interruptible {
-    /// The current thread.
-    ///
-    /// # Safety
-    /// Inside a Node-API call of `env`; [`revoke`](Self::revoke) must be called before the environment ends.
-    ///
-    /// # Errors
-    /// Where there is no bridge.
-    pub unsafe fn current(env: sys::napi_env) -> Result<Arc<Self>, &'static str> {
-        let api = StackApi::get()?;
-        // SAFETY: a JavaScript thread, by the caller's promise.
-        let isolate = unsafe { V8::get()?.current_isolate() };
-        if isolate.is_null() {
-            return Err("no isolate is entered on this thread");
-        }
-        Ok(Arc::new(Self { api, isolate, env, alive: Mutex::new(true) }))
-    }
-
-    /// Asks for the stack; returns at once. `on_stack` may never be called: the thread may be in a native call for
-    /// ever. An earlier request that still waits is forgotten.
-    pub fn ask(self: &Arc<Self>, on_stack: OnStack) {
-        let alive = self.alive.lock();
-        if *alive {
-            let id = LAST_ID.fetch_add(1, Relaxed) + 1;
-            self.forget();
-            REQUESTS.lock().push(Request { id, target: Arc::clone(self), on_stack });
-            let data = ptr::without_provenance_mut(id_bits(id));
-            // SAFETY: the isolate is live while the lock is held and `alive` is true; the function is thread-safe.
-            unsafe { (self.api.request_interrupt)(self.isolate, on_interrupt, data) };
-        }
-        drop(alive);
-    }
-
-    /// Forgets requests that wait, so that a late interrupt finds nothing to do.
-    pub fn forget(&self) {
-        REQUESTS.lock().retain(|request| !ptr::eq(Arc::as_ptr(&request.target), self));
-    }
-
-    /// The environment ends: from now on nothing is asked.
-    pub fn revoke(&self) {
-        *self.alive.lock() = false;
-        self.forget();
-    }
-}
-
-/// A number as the word that V8 hands back.
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "unique among the few requests that wait, also in 32 bits"
-)]
-const fn id_bits(id: u64) -> usize {
-    id as usize
-}
-
-/// Takes the request of that number out, if it is one of that isolate.
-fn taken(bits: usize, isolate: *mut Isolate) -> Option<Request> {
-    let mut requests = REQUESTS.lock();
-    let at = requests.iter().position(|request| id_bits(request.id) == bits)?;
-    let request = requests.swap_remove(at);
-    drop(requests);
-    (request.target.isolate == isolate).then_some(request)
-}
-
-unsafe extern "C" fn on_interrupt(isolate: *mut Isolate, data: *mut c_void) {
-    // A panic must not unwind into V8.
-    let _ = std::panic::catch_unwind(AssertUnwindSafe(|| {
-        let Some(Request { target, on_stack, .. }) = taken(data.addr(), isolate) else { return };
-        // SAFETY: V8 runs interrupts on the isolate's thread; the request was still there, so `revoke` has not been
-        // called, which the thread itself would have done.
-        if let Some(frames) = unsafe { scoped(target.api, isolate, target.env) } {
+/// Asks a thread for its stack, as [`Interruptible::ask`] does for anything.
+pub fn ask(target: &Arc<Interruptible>, on_stack: OnStack) {
+    target.ask(Box::new(|target| {
+        let Ok(api) = StackApi::get() else { return };
+        let (isolate, env) = (target.isolate(), target.env());
+        // SAFETY: in an interrupt of that isolate, which is live, as is its environment.
+        if let Some(frames) = unsafe { scoped(env, || api.capture(isolate, env)) } {
             on_stack(frames);
         }
     }));
 }
-
-#[cfg(test)]
-#[path = "stack_tests.rs"]
-mod tests;

@@ -1,5 +1,5 @@
 use super::{
-    gc::{GcKind, GcRecorder, LivePoint, PauseStack},
+    gc::{GcKind, GcRecorder, LivePoint, LiveSet, PauseStack},
     symbols::symbol,
 };
 
@@ -28,13 +28,15 @@ fn the_bridge_says_that_it_is_missing_outside_node_instead_of_guessing() {
 #[test]
 fn pauses_are_kept_by_kind_and_points_only_for_major_collections() {
     let recorder = GcRecorder::new().unwrap();
-    recorder.record(GcKind::Minor, 2_000_000, None);
-    let point = LivePoint { at: 1, used: 10, external: 3 };
-    recorder.record(GcKind::Major, 30_000_000, Some(point));
+    let live = LiveSet { at: 1, used: 10, external: 3 };
+    for (kind, pause) in [(GcKind::Minor, 2_000_000), (GcKind::Major, 30_000_000)] {
+        recorder.left(kind, live);
+        recorder.record(kind, pause);
+    }
     assert_eq!(recorder.total_ns(), 32_000_000);
     assert_eq!(recorder.histogram(GcKind::Minor).unwrap().lock().summary().count, 1);
     assert!((recorder.histogram(GcKind::Major).unwrap().lock().summary().max - 30.0).abs() < 1e-9);
-    assert_eq!(recorder.drain_points(), [point]);
+    assert_eq!(recorder.drain_points(), [LivePoint { live, allocated: 0 }]);
     assert!(recorder.drain_points().is_empty(), "drained once");
 }
 
@@ -42,11 +44,28 @@ fn pauses_are_kept_by_kind_and_points_only_for_major_collections() {
 fn points_that_nobody_drains_do_not_grow_without_bound() {
     let recorder = GcRecorder::new().unwrap();
     for at in 0..5_000 {
-        recorder.record(GcKind::Major, 1, Some(LivePoint { at, used: 0, external: 0 }));
+        recorder.left(GcKind::Major, LiveSet { at, used: 0, external: 0 });
     }
     let points = recorder.drain_points();
     assert_eq!(points.len(), 1024);
-    assert_eq!(points.last().unwrap().at, 4_999, "the newest are kept");
+    assert_eq!(points.last().unwrap().live.at, 4_999, "the newest are kept");
+}
+
+#[test]
+fn what_is_allocated_between_collections_adds_up_whatever_they_free() {
+    let recorder = GcRecorder::new().unwrap();
+    let left = |kind, used| recorder.left(kind, LiveSet { at: 0, used, external: 0 });
+    recorder.found(500);
+    left(GcKind::Minor, 100);
+    assert_eq!(recorder.allocated(), 0, "what was there before is not counted");
+    recorder.found(150);
+    left(GcKind::Minor, 110);
+    recorder.found(410);
+    left(GcKind::Major, 20);
+    assert_eq!(recorder.drain_points()[0].allocated, 350);
+    // Something else than a collection may free memory.
+    recorder.found(10);
+    assert_eq!(recorder.allocated(), 350);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Requests for stacks, with a V8 that keeps every interrupt until the test runs it.
+//! Requests for work, with a V8 that keeps every interrupt until the test runs it.
 
 use std::thread;
 
@@ -10,36 +10,10 @@ static REQUESTED: Mutex<Vec<(usize, usize)>> = Mutex::new(Vec::new());
 unsafe extern "C" fn request(isolate: *mut Isolate, _: Interrupt, data: *mut c_void) {
     REQUESTED.lock().push((isolate.addr(), data.addr()));
 }
-unsafe extern "C" fn no_trace(_: *mut Isolate, _: c_int, _: u32) -> *const StackTrace {
-    ptr::null()
-}
-unsafe extern "C" fn no_frames(_: *const StackTrace) -> c_int {
-    0
-}
-unsafe extern "C" fn no_frame(_: *const StackTrace, _: *mut Isolate, _: u32) -> *const StackFrame {
-    ptr::null()
-}
-unsafe extern "C" fn nowhere(_: *const StackFrame) -> u64 {
-    0
-}
-unsafe extern "C" fn nameless(_: *const StackFrame) -> sys::napi_value {
-    ptr::null_mut()
-}
-
-static FAKE: StackApi = StackApi {
-    request_interrupt: request,
-    current: no_trace,
-    frame_count: no_frames,
-    frame: no_frame,
-    location: nowhere,
-    function_name: nameless,
-    script_name: nameless,
-};
-
 /// A thread whose isolate has that address; it is never looked into.
 fn target(isolate: usize) -> Arc<Interruptible> {
     Arc::new(Interruptible {
-        api: &FAKE,
+        request,
         isolate: ptr::without_provenance_mut(isolate),
         env: ptr::null_mut(),
         alive: Mutex::new(true),
@@ -56,7 +30,7 @@ fn waiting(target: &Arc<Interruptible>) -> usize {
     REQUESTS.lock().iter().filter(|request| Arc::ptr_eq(&request.target, target)).count()
 }
 
-fn unwanted() -> OnStack {
+fn unwanted() -> Work {
     Box::new(|_| panic!("it must not be called"))
 }
 

@@ -1,0 +1,221 @@
+'use strict';
+
+const assert = require('node:assert/strict');
+const {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  rmdirSync,
+  statSync,
+  writeFileSync,
+} = require('node:fs');
+const { tmpdir } = require('node:os');
+const { join } = require('node:path');
+const { after, describe, it } = require('node:test');
+const { noBridge } = require('../lib/runtime.js');
+const { runScript } = require('./run-script.js');
+
+const folder = mkdtempSync(join(tmpdir(), 'heapwise-limits-'));
+after(() => rmSync(folder, { recursive: true, force: true }));
+
+/** Where there is no bridge nothing can be written at the limit; the detector says so. */
+const skip = noBridge() !== undefined || process.platform === 'win32' ? 'no bridge' : false;
+
+/**
+ * A program that keeps objects until it is full, under a detector. It says when it was told of the limit.
+ *
+ * @param {string} directory
+ * @param {string} step what it does 200 times a second
+ */
+const PROGRAM = (directory, step) => `
+  const { LeakDetector } = require('heapwise');
+  const detector = new LeakDetector({
+    warmup: 0,
+    window: 500,
+    gcInterval: 100,
+    attribution: 'always',
+    evidence: { directory: ${JSON.stringify(directory)}, headroom: 32 * 1024 * 1024 },
+  });
+  detector.on('limit', (event) => {
+    console.log(JSON.stringify(event));
+    process.exit(9);
+  });
+  detector.start();
+  const kept = [];
+  function keepRows() { for (let i = 0; i < 2000; i++) kept.push({ i, text: 'row ' + i }); }
+  function keepBuffer() { kept.push(Buffer.alloc(1 << 20, 1)); }
+  setInterval(() => { ${step} }, 5);`;
+
+/** @param {any} node */
+function names(node) {
+  return [node.callFrame.functionName, ...node.children.flatMap(names)];
+}
+
+describe('before the heap limit ends the process', () => {
+  it(
+    'report and profile are on disk, for the owner only, and the process lives to hear of it',
+    { skip },
+    async () => {
+      const directory = join(folder, 'heap');
+      const { code, stdout, stderr } = await runScript(PROGRAM(directory, 'keepRows()'), {
+        flags: ['--max-old-space-size=80'],
+        timeout: 60_000,
+      });
+      assert.equal(code, 9, stderr.slice(0, 1000));
+      const { limit, files, error } = JSON.parse(stdout);
+      assert.equal(limit, 'heap');
+      assert.equal(error, null);
+      assert.deepEqual(
+        files.map((file) => file.replace(/^.*\./, '')),
+        ['json', 'heapprofile'],
+      );
+      assert.ok(files.every((file) => (statSync(file).mode & 0o077) === 0));
+      const report = JSON.parse(readFileSync(files[0], 'utf8'));
+      assert.ok(['suspect', 'leak', 'steady', 'warming'].includes(report.state));
+      const profile = JSON.parse(readFileSync(files[1], 'utf8'));
+      assert.ok(names(profile.head).includes('keepRows'));
+    },
+  );
+
+  it('also when it is met in one long turn of the loop, after which there is no more', { skip }, async () => {
+    const directory = join(folder, 'turn');
+    const { signal, code } = await runScript(
+      PROGRAM(directory, 'if (performance.now() > 1500) for (;;) keepRows(); else keepRows.call()'),
+      { flags: ['--max-old-space-size=80'], timeout: 60_000 },
+    );
+    assert.ok(signal === 'SIGABRT' || signal === 'SIGTRAP' || code > 100, `${signal} ${code}`);
+    const found = readdirSync(directory).filter((name) => name.startsWith('heapwise-limit-'));
+    assert.deepEqual(found.map((name) => name.replace(/^.*\./, '')).toSorted(), ['heapprofile', 'json']);
+  });
+
+  it('a folder that cannot be written is said, and the process ends as it would have', { skip }, async () => {
+    writeFileSync(join(folder, 'file'), '');
+    const { code, stdout, stderr } = await runScript(PROGRAM(join(folder, 'file', 'below'), 'keepRows()'), {
+      flags: ['--max-old-space-size=80'],
+      timeout: 60_000,
+    });
+    assert.equal(code, 9, stderr.slice(0, 1000));
+    const { files, error } = JSON.parse(stdout);
+    assert.deepEqual(files, []);
+    assert.match(error, /directory|exists/i);
+  });
+});
+
+/** Where control groups of memory are made, and how their limit is called: version 2, version 1. */
+const HIERARCHIES = [
+  { root: '/sys/fs/cgroup', sign: 'cgroup.controllers', limit: 'memory.max' },
+  { root: '/sys/fs/cgroup/memory', sign: 'memory.limit_in_bytes', limit: 'memory.limit_in_bytes' },
+];
+
+/** A control group of our own with a limit; undefined where none can be made. @param {number} bytes */
+function controlGroup(bytes) {
+  const hierarchy = HIERARCHIES.find(({ root, sign }) => existsSync(join(root, sign)));
+  const path = join(hierarchy?.root ?? '', `heapwise-test-${process.pid}`);
+  try {
+    mkdirSync(path);
+    writeFileSync(join(path, hierarchy.limit), String(bytes));
+    return path;
+  } catch {
+    return undefined;
+  }
+}
+
+describe('before the limit of a control group ends the process', () => {
+  it('the same is written, though the heap is small', async (test) => {
+    const group = skip ? undefined : controlGroup(400 * 1024 * 1024);
+    if (group === undefined) {
+      test.skip('no control group can be made here');
+      return;
+    }
+    const directory = join(folder, 'cgroup');
+    const enter = `require('node:fs').writeFileSync(${JSON.stringify(join(group, 'cgroup.procs'))}, String(process.pid));`;
+    const { stdout, stderr } = await runScript(
+      // Slowly at the end, so that a sample a second sees it coming.
+      `${enter}${PROGRAM(directory, 'if (kept.length < 320 || performance.now() % 40 < 5) keepBuffer()')}`,
+      { timeout: 60_000 },
+    );
+    try {
+      const { limit, files } = JSON.parse(stdout || '{}');
+      assert.equal(limit, 'cgroup', stderr.slice(0, 1000));
+      assert.equal(files.length, 2);
+      const profile = JSON.parse(readFileSync(files[1], 'utf8'));
+      assert.ok(names(profile.head).length > 1);
+    } finally {
+      rmdirSync(group);
+    }
+  });
+});
+
+describe('acts of a detector', () => {
+  /** What was done, as the last line. @param {string} options @param {string} end */
+  const acting = (options, end) => `
+    const { Cache, LeakDetector } = require('heapwise');
+    const cache = new Cache({ max: 1e6 });
+    let next = 0;
+    const calls = [];
+    const detector = new LeakDetector({ warmup: 200, window: 600, gcInterval: 50, ${options} });
+    detector.start();
+    const begin = performance.now();
+    const work = setInterval(() => {
+      for (let i = 0; i < 300; i++) cache.set(next, { id: next++, list: [1, 2] });
+      Array.from({ length: 4000 }, (_, i) => ({ i }));
+      const report = detector.check();
+      if ((${end}) || performance.now() - begin > 40_000) {
+        clearInterval(work);
+        detector.close();
+        cache.close();
+        console.log(JSON.stringify({ report, calls }));
+      }
+    }, 5);`;
+
+  it('calls onLeak once, and tells evidence that cannot be written, with the verdict given', async () => {
+    writeFileSync(join(folder, 'taken'), '');
+    const directory = JSON.stringify(join(folder, 'taken', 'below'));
+    const { code, stdout, stderr } = await runScript(
+      acting(
+        `evidence: { directory: ${directory} }, onLeak: ({ state }) => calls.push(state),`,
+        `report.state === 'leak'`,
+      ),
+      { timeout: 60_000 },
+    );
+    assert.equal(code, 0, stderr);
+    const { report, calls } = JSON.parse(stdout);
+    assert.deepEqual(calls, ['leak']);
+    assert.equal(report.state, 'leak');
+    assert.deepEqual(report.evidence.files, []);
+    assert.match(report.evidence.error, /ENOTDIR|EEXIST|ENOENT/);
+  });
+
+  it('empties what it was given, and says whether that was what grew', async () => {
+    const { code, stdout, stderr } = await runScript(
+      acting(
+        `shed: [{ trim() { calls.push('trim'); } }, { clear() { throw new Error('of a cache'); } }],`,
+        `report.shed?.growthAfter != null`,
+      ),
+      { timeout: 60_000 },
+    );
+    assert.equal(code, 0, stderr);
+    const { report, calls } = JSON.parse(stdout);
+    assert.deepEqual(calls, ['trim']);
+    assert.deepEqual(report.shed.errors, ['of a cache']);
+    assert.ok(report.shed.growthBefore > 0);
+    assert.equal(report.shed.stopped, false, 'what was emptied was not what grows');
+  });
+
+  it('asks to drain once, when the limit is near enough', async () => {
+    const { code, stdout, stderr } = await runScript(
+      acting(
+        `drain: { before: 1e9, ask: ({ timeToLimit }) => calls.push(timeToLimit) },`,
+        `calls.length > 0`,
+      ),
+      { timeout: 60_000 },
+    );
+    assert.equal(code, 0, stderr);
+    const { calls } = JSON.parse(stdout);
+    assert.equal(calls.length, 1);
+    assert.ok(calls[0] > 0 && calls[0] < 1e9);
+  });
+});

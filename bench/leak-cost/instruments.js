@@ -1,0 +1,67 @@
+'use strict';
+
+/** What may watch a service's memory: each starts, and says how it is read, if that costs something. */
+
+const { LeakDetector } = require('../..');
+
+/** @returns {(interval: number) => Instrument} */
+const sampled = (interval) => () => {
+  const detector = new LeakDetector({ attribution: 'always', samplingInterval: interval }).start();
+  return { pauses: () => detector.check().attribution };
+};
+
+/** @param {import('node:inspector').Session} session */
+function post(session, method, parameters) {
+  session.post(method, parameters, (error) => {
+    if (error) {
+      throw new Error(error.message);
+    }
+  });
+}
+
+/** Reads as often as `read` is called; remembers the pauses. */
+function timed(read) {
+  const pauses = [];
+  return {
+    read() {
+      const begin = performance.now();
+      read();
+      pauses.push(performance.now() - begin);
+    },
+    pauses: () => ({
+      readings: pauses.length,
+      longestPause: Math.max(0, ...pauses),
+      pauses: pauses.reduce((sum, pause) => sum + pause, 0),
+    }),
+  };
+}
+
+/**
+ * @typedef {{ read?: () => void, pauses?: () => { readings: number, longestPause: number, pauses: number } }} Instrument
+ * @type {Record<string, () => Instrument>}
+ */
+const INSTRUMENTS = {
+  'no detector': () => ({}),
+  'no detector, again': () => ({}),
+  'heapwise, monitoring': () => {
+    new LeakDetector({ attribution: 'off' }).start();
+    return {};
+  },
+  'heapwise, sampling at 512 KiB': sampled(512 * 1024),
+  'heapwise, sampling at 64 KiB': sampled(64 * 1024),
+  'heapwise, sampling at 8 KiB': sampled(8 * 1024),
+  '@datadog/pprof at 512 KiB': () => {
+    const { heap } = require('@datadog/pprof');
+    heap.start(512 * 1024, 64);
+    return timed(() => heap.profile());
+  },
+  'inspector at 64 KiB': () => {
+    const { Session } = require('node:inspector');
+    const session = new Session();
+    session.connect();
+    post(session, 'HeapProfiler.startSampling', { samplingInterval: 64 * 1024 });
+    return timed(() => post(session, 'HeapProfiler.getSamplingProfile'));
+  },
+};
+
+module.exports = { INSTRUMENTS };

@@ -1,0 +1,25 @@
+'use strict';
+
+const { describeFrame } = require('./frames.js');
+
+/**
+ * Sites as reports show them.
+ *
+ * @param {import('../binding.js').LeakSiteFound[]} found the fastest first
+ * @returns {import('../..').LeakSite[]}
+ */
+function describeSites(found) {
+  const total = found.reduce((sum, { bytesPerHour }) => sum + bytesPerHour, 0);
+  return found.map(({ site, stack, bytesPerHour, liveBytes, births, deaths, pValue }) => ({
+    ...describeFrame(site),
+    growthPerHour: bytesPerHour,
+    share: bytesPerHour / total,
+    liveBytes,
+    births,
+    deaths,
+    pValue,
+    stack: stack.map(describeFrame),
+  }));
+}
+
+module.exports = { describeSites };
