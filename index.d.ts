@@ -2870,8 +2870,12 @@ export interface LeakDetectorOptions {
   operations?: (() => number) | undefined;
 
   /**
-   * When V8's sampling heap profiler runs, which says where memory grows: from the first suspicion until it is gone,
-   * always while the detector runs, or never.
+   * When V8's sampling heap profiler runs, which says where memory grows: from the first suspicion until four windows after
+   * it is gone or the place is known, always while the detector runs, or never.
+   *
+   * Between suspicion and place V8 inlines no functions, in the whole process, since what an inlined function allocates
+   * counts as its caller's; optimized code is forgotten at the beginning and at the end, which takes some milliseconds (not
+   * in a heap of more than 256 MiB, and not where `NODE_V8_COVERAGE` is set).
    *
    * @default 'suspect'
    */
@@ -2940,7 +2944,7 @@ export interface LeakEvidenceOptions {
    */
   maxBytes?: number | undefined;
   /**
-   * Milliseconds between two writings. A number >= 0.
+   * Milliseconds between two writings; that of a leak is followed by that of its place at once. A number >= 0.
    *
    * @default 60_000
    */
@@ -2984,7 +2988,10 @@ export interface LeakShed {
   growthBefore: number;
   /** Growth since; null until there is enough data for it. */
   growthAfter: number | null;
-  /** Whether it has stopped, so that what was emptied is what grew; null likewise. */
+  /**
+   * Whether it has stopped, so that what was emptied is what grew: surely less than half of what it was, or surely more than a
+   * quarter; null until one of them is sure.
+   */
   stopped: boolean | null;
   /** Messages of what caches and pools threw. */
   errors: string[];

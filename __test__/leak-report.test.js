@@ -295,6 +295,8 @@ describe('files of evidence', () => {
     const evidence = createEvidence(settings('often', { minInterval: 100 }));
     const written = [0, 50, 100, 150].map((now) => evidence.write({ json: 'x' }, now).files.length);
     assert.deepEqual(written, [1, 0, 1, 0]);
+    const { files } = evidence.write({ json: 'where' }, 160, { belongsToLast: true });
+    assert.equal(files.length, 1, 'but what completes the last is');
   });
 
   it('that cannot be written are reported, not thrown', () => {

@@ -56,10 +56,23 @@ function createTrial({ binding, config, before }) {
       return {
         growthBefore: before,
         growthAfter: known ? found.growthPerHour : null,
-        stopped: known ? found.growth !== 'rising' : null,
+        stopped: known ? hasStopped(found, before) : null,
       };
     },
   };
+}
+
+/**
+ * By both ends of what the growth may be now; null while neither says so.
+ *
+ * @param {import('../binding.js').LeakDimension} now
+ * @param {number} before bytes per hour
+ */
+function hasStopped({ growthPerHourLow, growthPerHourHigh }, before) {
+  if (growthPerHourHigh < before / 2) {
+    return true;
+  }
+  return growthPerHourLow > before / 4 ? false : null;
 }
 
 module.exports = { createTrial, shed };

@@ -134,6 +134,7 @@ function createAssertNoLeak({ binding, fullGc, createAttribution }) {
     const interval = Math.max(FINEST_INTERVAL, Math.round(growth / SAMPLES_PER_ROUND));
     experiment.visible = true;
     attribution.start(interval);
+    attribution.sharpen();
     try {
       for (let i = 0; i < LOCATING_ROUNDS; i++) {
         await experiment.round();

@@ -99,9 +99,13 @@ function createAttribution({ binding, bridgeRefused }) {
     return true;
   }
 
-  function stop() {
+  function blur() {
     inlineAgain?.();
     inlineAgain = undefined;
+  }
+
+  function stop() {
+    blur();
     native.stop();
     inspector?.close();
     inspector = undefined;
@@ -129,12 +133,21 @@ function createAttribution({ binding, bridgeRefused }) {
       if (source === 'off') {
         startInspector();
       }
-      const begin = performance.now();
-      inlineAgain = withoutInlining();
-      longestPause = performance.now() - begin;
-      pauses = longestPause;
+      longestPause = 0;
+      pauses = 0;
     },
     stop,
+    /** Has no functions inlined from now on, so that each is seen as what it is: while sites are looked for, and no longer. */
+    sharpen() {
+      if (source !== 'off' && inlineAgain === undefined) {
+        const begin = performance.now();
+        inlineAgain = withoutInlining();
+        const pause = performance.now() - begin;
+        longestPause = Math.max(longestPause, pause);
+        pauses += pause;
+      }
+    },
+    blur,
     /**
      * A major collection has ended: time for a reading, unless the last one was within `pause` milliseconds or took so
      * long that it is too early.

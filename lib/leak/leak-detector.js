@@ -24,7 +24,10 @@ const READINGS_PER_WINDOW = 8;
  * that is not seen, such as arrays that double.
  */
 const MOST_READINGS = 8 * READINGS_PER_WINDOW;
-/** Windows for which the profiler goes on when nothing is suspected any more: the next suspicion begins where it was. */
+/**
+ * Windows for which the profiler goes on when nothing is suspected any more, as the next suspicion begins where it was; and
+ * when the sites are known, as they become more exact.
+ */
 const LINGERING_WINDOWS = 4;
 /** Share of the heap's growth that sites must explain, and how often over: more are stores that turn over. */
 const EXPLAINED = { least: 0.4, most: 4 };
@@ -36,6 +39,8 @@ const SAMPLES_PER_SECOND = 1000;
 const FINEST_INTERVAL = 4096;
 const COARSEST_INTERVAL = 512 * 1024;
 const SECONDS_PER_HOUR = 3600;
+/** Milliseconds between two reports that are made for the time when there is none to be made any more. */
+const NOTE_EVERY = 1000;
 /** Share of a limit from which the profiler runs, so that there is something to write when the limit is met. */
 const NEAR_LIMIT = 0.75;
 
@@ -72,8 +77,8 @@ function createLeakDetectorClass({ binding, gc, createAttribution, createGuard }
     #announced = 'warming';
     /** @type {number | null} */
     #leakSince = null;
-    /** When the state became steady. */
-    #calmSince = Infinity;
+    /** Since when sites need not be looked for, because there is no suspicion, or they are known. */
+    #restsFrom = Infinity;
     #attribution;
     /** Sites of the newest reading; those of the last run once sampling has ended. @type {import('../..').LeakSite[]} */
     #sites = [];
@@ -86,6 +91,8 @@ function createLeakDetectorClass({ binding, gc, createAttribution, createGuard }
     /** What came of shedding. @type {{ trial: ReturnType<typeof createTrial>, dimension: number, errors: string[] } | undefined} */
     #shedding;
     #askedToDrain = false;
+    /** When the guard was given its last report. */
+    #notedAt = -Infinity;
     /** Whether `located` was emitted for this leak. */
     #located = false;
     /** @type {(points: import('../binding.js').GcPoint[]) => void} */
@@ -224,23 +231,28 @@ function createLeakDetectorClass({ binding, gc, createAttribution, createGuard }
         this.#locate();
       }
       this.#evaluate();
-      this.#endLingering(now);
+      this.#restAttribution(now);
       this.#afterVerdict();
     }
 
-    /** @param {number} now */
-    #endLingering(now) {
+    /**
+     * Ends what looks for sites when it has found them, or for long enough, or when there is nothing to find any more.
+     *
+     * @param {number} now
+     */
+    #restAttribution(now) {
       const { attribution, window } = this.#settings;
-      const lingered = now - this.#calmSince > LINGERING_WINDOWS * window;
-      if (
-        lingered &&
-        attribution !== 'always' &&
-        this.#announced === 'steady' &&
-        !this.#isNearLimit(this.#lastUsed)
-      ) {
+      const isOver = now - this.#restsFrom > LINGERING_WINDOWS * window;
+      if (!isOver) {
+        return;
+      }
+      this.#restsFrom = Infinity;
+      this.#attribution.blur();
+      if (attribution !== 'always' && !this.#isNearLimit(this.#lastUsed)) {
         this.#attribution.stop();
+      }
+      if (this.#announced === 'steady') {
         this.#sites = [];
-        this.#calmSince = Infinity;
       }
     }
 
@@ -260,6 +272,11 @@ function createLeakDetectorClass({ binding, gc, createAttribution, createGuard }
       if (this.#guard === undefined && (drain === undefined || this.#announced !== 'leak')) {
         return;
       }
+      const now = performance.now();
+      if (now - this.#notedAt < NOTE_EVERY) {
+        return;
+      }
+      this.#notedAt = now;
       const report = this.#report();
       this.#guard?.note(JSON.stringify(report));
       const [earliest] = report.timeToLimitRange ?? [null];
@@ -283,16 +300,21 @@ function createLeakDetectorClass({ binding, gc, createAttribution, createGuard }
       onLeak?.(this.#report());
     }
 
-    #writeEvidence() {
+    /** @param {{ belongsToLast?: boolean }} [how] */
+    #writeEvidence(how) {
       if (this.#evidence === undefined) {
         return;
       }
       /** @type {Record<string, string>} */
       const texts = { json: JSON.stringify(this.#report()) };
-      if (this.#attribution.running) {
-        texts.heapprofile = this.#attribution.heapprofile();
+      try {
+        if (this.#attribution.running) {
+          texts.heapprofile = this.#attribution.heapprofile();
+        }
+        this.#written = this.#evidence.write(texts, performance.now(), how);
+      } catch (raised) {
+        this.#written = { files: [], error: /** @type {Error} */ (raised).message };
       }
-      this.#written = this.#evidence.write(texts, performance.now());
     }
 
     /**
@@ -332,18 +354,21 @@ function createLeakDetectorClass({ binding, gc, createAttribution, createGuard }
       this.#announced = state;
       this.#leakSince = state === 'leak' ? Date.now() : null;
       if (state === 'leak' || state === 'suspect') {
+        this.#restsFrom = Infinity;
         this.#startAttribution();
+        this.#attribution.sharpen();
         if (state === 'leak') {
           this.#actOnLeak();
         }
         this.emit(state, this.#report());
-        this.#located = state === 'leak' && this.#isSettled();
-        if (this.#located) {
-          this.emit('located', this.#report());
+        this.#located = false;
+        if (state === 'leak') {
+          this.#announceSites();
         }
         return;
       }
-      this.#calmSince = performance.now();
+      this.#restsFrom = performance.now();
+      this.#attribution.blur();
       if (before !== 'warming') {
         this.emit('clear', this.#report());
       }
@@ -386,9 +411,19 @@ function createLeakDetectorClass({ binding, gc, createAttribution, createGuard }
       if (found.length > 0 || this.#announced !== 'leak') {
         this.#sites = describeSites(found);
       }
-      if (!this.#located && this.#announced === 'leak' && this.#isSettled()) {
-        this.#located = true;
-        this.#writeEvidence();
+      if (!this.#located && this.#announced === 'leak') {
+        this.#announceSites();
+      }
+    }
+
+    #announceSites() {
+      const { readings } = this.#attribution.describe();
+      this.#located = this.#isSettled();
+      if (this.#located || readings >= MOST_READINGS) {
+        this.#restsFrom = performance.now();
+      }
+      if (this.#located) {
+        this.#writeEvidence({ belongsToLast: true });
         this.emit('located', this.#report());
       }
     }

@@ -28,7 +28,12 @@ use crate::{
     error::{CodedError, ErrorCode, coded},
     process::sampler::{MemorySample, Watcher},
     shared::{env_hook::EnvHook, notify::Notifier, number::to_u64},
-    v8::{heap_limit::HeapLimitHook, heapprofile, interrupt::Interruptible, profiler::HeapSampler},
+    v8::{
+        heap_limit::HeapLimitHook,
+        heapprofile,
+        interrupt::Interruptible,
+        profiler::{HeapSampler, ReadError},
+    },
 };
 
 /// Told which limit it was (`heap` or `cgroup`; empty to wake the thread up), the files, one to a line, and what went wrong.
@@ -132,8 +137,12 @@ impl Scribe {
     fn write_profile(&self, limit: Limit, env: sys::napi_env) {
         // SAFETY: on the thread of `env`, which is live; the sampler is read, not started.
         let sampler = unsafe { HeapSampler::current(env) };
-        let profile =
-            sampler.ok().and_then(|mut sampler| heapprofile::to_json(&sampler.read().ok()?));
+        let read = sampler.ok().map(|mut sampler| sampler.read());
+        if matches!(read, Some(Err(ReadError::Busy))) {
+            // A reading has met the limit again, and will be written when it is whole.
+            return;
+        }
+        let profile = read.and_then(Result::ok).and_then(|profile| heapprofile::to_json(&profile));
         self.finish(limit, profile.as_deref());
     }
 

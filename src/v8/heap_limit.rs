@@ -171,7 +171,18 @@ impl Hooks {
         }
         // More than what was granted meanwhile, or V8 would take it for no answer.
         let limit = current.max(self.granted.replace(0));
-        if slice < slices { limit.saturating_add(extra / slices as usize) } else { limit }
+        limit.saturating_add(share(extra, slice, slices))
+    }
+}
+
+/// The first slice is half of all: one scavenge can promote as much as the young generation holds, at once. The others share
+/// what is left.
+const fn share(extra: usize, slice: u32, slices: u32) -> usize {
+    match slice {
+        _ if slice >= slices => 0,
+        0 if slices == 1 => extra,
+        0 => extra / 2,
+        _ => extra / 2 / (slices as usize - 1),
     }
 }
 
@@ -212,9 +223,9 @@ mod tests {
     fn the_extra_room_is_granted_in_slices_and_no_more() {
         let calls = Rc::new(RefCell::new(Vec::new()));
         let noted = Rc::clone(&calls);
-        let hooks = hooks(400, 4, move |_, slice| noted.borrow_mut().push(slice));
-        let limits: Vec<_> = [1000, 1100, 1200, 1300, 1400].map(|now| hooks.near_limit(now)).into();
-        assert_eq!(limits, [1100, 1200, 1300, 1400, 1400]);
+        let hooks = hooks(600, 4, move |_, slice| noted.borrow_mut().push(slice));
+        let limits: Vec<_> = [1000, 1300, 1400, 1500, 1600].map(|now| hooks.near_limit(now)).into();
+        assert_eq!(limits, [1300, 1400, 1500, 1600, 1600]);
         assert_eq!(*calls.borrow(), [0, 1, 2, 3, 4]);
     }
 
