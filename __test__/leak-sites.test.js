@@ -22,6 +22,7 @@ const PROGRAM = (before = '') => `
   function leaveGarbage() { return JSON.parse('{"a":[1,2,3],"b":{"c":1}}'); }
   const attribution = createAttribution({ binding, bridgeRefused: noBridge });
   attribution.start(1024);
+  attribution.sharpen();
   for (let reading = 0; reading < 16; reading++) {
     for (let i = 0; i < 600; i++) { keepOrder(); cachePage(); leaveGarbage(); }
     globalThis.gc();
