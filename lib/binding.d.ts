@@ -77,8 +77,6 @@ export declare class LeakSites {
   take(): boolean
   /** As `take`, of a profile that the inspector has read. */
   takeJson(text: string): void
-  /** Readings that can be compared. */
-  steps(): number
   /**
    * The sites that grow, the fastest first. None while nothing was seen to die in somebody else's sampler: some of them keep
    * what has died.

@@ -5,7 +5,7 @@ const { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } = requir
 const { tmpdir } = require('node:os');
 const { join } = require('node:path');
 const { parseArgs } = require('node:util');
-const { formatMarkdown, formatText } = require('../leak/format.js');
+const { FORMATS: REPORT_FORMATS } = require('../leak/format.js');
 const { variable } = require('../leak/settings.js');
 
 const LEAK_FOUND = 3;
@@ -26,12 +26,8 @@ const OPTIONS = /** @type {const} */ ({
   output: { type: 'string' },
 });
 
-/** @type {Record<string, (report: any) => string>} */
-const FORMATS = {
-  text: formatText,
-  markdown: formatMarkdown,
-  json: (report) => `${JSON.stringify(report, null, 2)}\n`,
-};
+/** As inside a process, but that JSON is for people too. @type {typeof REPORT_FORMATS} */
+const FORMATS = { ...REPORT_FORMATS, json: (report) => `${JSON.stringify(report, null, 2)}\n` };
 
 /** Wrong use of the command line. */
 class UsageError extends Error {}

@@ -47,8 +47,12 @@ function createAttribution({ binding, bridgeRefused }) {
     if (refused !== undefined) {
       return refused;
     }
-    source = native.start(interval, STACK_DEPTH) ? 'v8' : 'shared';
+    startNative();
     return undefined;
+  }
+
+  function startNative() {
+    source = native.start(interval, STACK_DEPTH) ? 'v8' : 'shared';
   }
 
   function startInspector() {
@@ -84,7 +88,7 @@ function createAttribution({ binding, bridgeRefused }) {
         // Whoever ran it has stopped it: ours takes its place, and begins anew.
         native.clear();
         readings = 0;
-        source = native.start(interval, STACK_DEPTH) ? 'v8' : 'shared';
+        startNative();
         return false;
       }
     } catch (raised) {

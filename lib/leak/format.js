@@ -150,4 +150,11 @@ function percent(share) {
   return `${Math.round(share * 100)} %`;
 }
 
-module.exports = { formatMarkdown, formatText, percent, place };
+/** By the name that users choose. @type {Record<string, (report: import('../..').LeakReport) => string>} */
+const FORMATS = {
+  text: formatText,
+  markdown: formatMarkdown,
+  json: (report) => `${JSON.stringify(report)}\n`,
+};
+
+module.exports = { FORMATS, formatMarkdown, formatText, percent, place };

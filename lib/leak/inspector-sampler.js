@@ -11,18 +11,13 @@ function createInspectorSampler(interval, stackDepth) {
   const { Session } = require('node:inspector');
   const session = new Session();
   session.connect();
-  /** @type {boolean} */
-  let shared;
   try {
     post(session, 'HeapProfiler.getSamplingProfile');
     // It answers only if a sampler runs, and that is somebody else's, which starting it here would take over.
-    shared = true;
   } catch {
-    shared = false;
     post(session, 'HeapProfiler.startSampling', { samplingInterval: interval, stackDepth });
   }
   return {
-    shared,
     /** @returns {string} the profile as JSON */
     read: () => JSON.stringify(post(session, 'HeapProfiler.getSamplingProfile').profile),
     // Ends the sampler, if it is this session's, without the collection of HeapProfiler.stopSampling.

@@ -82,6 +82,8 @@ function createLeakDetectorClass({ binding, gc, createAttribution, createGuard }
     #attribution;
     /** Sites of the newest reading; those of the last run once sampling has ended. @type {import('../..').LeakSite[]} */
     #sites = [];
+    /** @type {{ sites: import('../..').LeakSite[], leaks: import('../..').KnownLeak[] } | undefined} */
+    #known;
     /** @type {ReturnType<typeof createEvidence> | undefined} */
     #evidence;
     /** What the last writing came to. @type {import('../..').LeakEvidence | null} */
@@ -280,11 +282,10 @@ function createLeakDetectorClass({ binding, gc, createAttribution, createGuard }
       const report = this.#report();
       this.#guard?.note(JSON.stringify(report));
       const [earliest] = report.timeToLimitRange ?? [null];
-      if (drain !== undefined && !this.#askedToDrain && earliest !== null && earliest < drain.before) {
-        this.#askedToDrain = this.#announced === 'leak';
-        if (this.#askedToDrain) {
-          drain.ask(report);
-        }
+      const isTime = report.state === 'leak' && earliest !== null && earliest < (drain?.before ?? 0);
+      if (isTime && !this.#askedToDrain) {
+        this.#askedToDrain = true;
+        drain?.ask(report);
       }
     }
 
@@ -449,6 +450,14 @@ function createLeakDetectorClass({ binding, gc, createAttribution, createGuard }
       };
     }
 
+    /** Those of the sites, looked up once for them: it goes through all loaded modules, and reports are made often. */
+    #knownLeaks() {
+      if (this.#known?.sites !== this.#sites) {
+        this.#known = { sites: this.#sites, leaks: matchKnownLeaks(this.#sites) };
+      }
+      return this.#known.leaks;
+    }
+
     /** @returns {import('../..').LeakReport} */
     #report() {
       const found = this.#verdict.dimensions();
@@ -471,7 +480,7 @@ function createLeakDetectorClass({ binding, gc, createAttribution, createGuard }
                 ...this.#shedding.trial.outcome(this.#shedding.dimension),
                 errors: this.#shedding.errors,
               },
-        knownLeaks: this.#announced === 'leak' ? matchKnownLeaks(this.#sites) : [],
+        knownLeaks: this.#announced === 'leak' ? this.#knownLeaks() : [],
         source: gc.source().tier,
       };
     }

@@ -3,23 +3,10 @@
 const { error } = require('../errors.js');
 const { LONGEST_TIMER } = require('../timers.js');
 const validate = require('../validate.js');
+const { OPTIONS } = require('./settings.js');
 
-const NAMES = [
-  'warmup',
-  'window',
-  'minPoints',
-  'confidence',
-  'minGrowthPerHour',
-  'confirmations',
-  'gcInterval',
-  'operations',
-  'attribution',
-  'samplingInterval',
-  'evidence',
-  'shed',
-  'onLeak',
-  'drain',
-];
+/** Those that can be environment variables, too, and those that are objects and functions. */
+const NAMES = [...OPTIONS, 'operations', 'evidence', 'shed', 'onLeak', 'drain'];
 const EVIDENCE_NAMES = ['directory', 'maxFiles', 'maxBytes', 'minInterval', 'headroom'];
 const DRAIN_NAMES = ['before', 'ask'];
 

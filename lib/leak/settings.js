@@ -33,4 +33,4 @@ function optionsFrom(env) {
   return Object.fromEntries(entries);
 }
 
-module.exports = { NUMBERS, TEXTS, optionsFrom, variable };
+module.exports = { OPTIONS: [...NUMBERS, ...TEXTS], optionsFrom, variable };

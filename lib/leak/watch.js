@@ -2,15 +2,8 @@
 
 const { writeFileSync, renameSync } = require('node:fs');
 const { join } = require('node:path');
-const { formatMarkdown, formatText } = require('./format.js');
+const { FORMATS } = require('./format.js');
 const { optionsFrom } = require('./settings.js');
-
-/** @type {Record<string, (report: import('../..').LeakReport) => string>} */
-const FORMATS = {
-  text: formatText,
-  markdown: formatMarkdown,
-  json: (report) => `${JSON.stringify(report)}\n`,
-};
 
 /** @type {Record<string, string>} */
 const EXTENSIONS = { text: 'txt', markdown: 'md', json: 'json' };

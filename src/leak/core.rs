@@ -18,7 +18,7 @@
 //! back.
 
 use super::{
-    fit::Sums,
+    fit::{Sums, median, medians_of_thirds},
     load::{Adjusted, adjust, is_outgrown_by_load},
     series::{Point, Series, span},
     shape::{Shape, shape},
@@ -399,20 +399,11 @@ fn scatter(x: &[f64], y: &[f64], found: &Trend) -> f64 {
     1.4826 * median(x.iter().zip(y).map(|pair| residual(pair).abs()).collect())
 }
 
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or_default()
-}
-
 /// Whether the medians of the three windows of a stretch rise, the last slope not much less than before. The windows have as
 /// many points each, so that none of them lies inside one burst of work.
 fn rises_throughout(x: &[f64], y: &[f64]) -> bool {
-    let per_window = y.len().div_ceil(WINDOWS).max(1);
-    let medians = |values: &[f64]| -> Vec<f64> {
-        values.chunks(per_window).map(|window| median(window.to_vec())).collect()
-    };
-    match (medians(x).as_slice(), medians(y).as_slice()) {
-        ([x1, x2, x3], [y1, y2, y3]) => {
+    match (medians_of_thirds(x), medians_of_thirds(y)) {
+        (Some([x1, x2, x3]), Some([y1, y2, y3])) => {
             let (before, last) = (y2 - y1, y3 - y2);
             before > 0.0 && last > 0.0 && last * (x2 - x1) >= PERSISTENCE * before * (x3 - x2)
         }

@@ -4,6 +4,7 @@
 //! surely above what is allowed, or surely below.
 
 use super::{
+    fit::medians_of_thirds,
     shape::{Shape, shape},
     trend::{MAX_POINTS, Trend, trend},
 };
@@ -70,15 +71,7 @@ pub fn judge(
 }
 
 fn goes_on(x: &[f64], live: &[f64]) -> bool {
-    let medians: Vec<f64> = live
-        .chunks(live.len().div_ceil(3))
-        .map(|third| {
-            let mut third = third.to_vec();
-            third.sort_by(f64::total_cmp);
-            third.get(third.len() / 2).copied().unwrap_or_default()
-        })
-        .collect();
-    let [first, second, third] = medians.as_slice() else { return false };
+    let Some([first, second, third]) = medians_of_thirds(live) else { return false };
     third - second >= PERSISTENCE * (second - first) && shape(x, live) == Shape::Line
 }
 

@@ -1,4 +1,4 @@
-//! Least squares, and the criterion by which fits are compared.
+//! Least squares, the criterion by which fits are compared, and medians.
 
 /// Sums of squares and products about the means of paired values.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -49,4 +49,19 @@ pub fn aicc(n: f64, mean_square: f64, parameters: f64) -> f64 {
     // A perfect fit would be minus infinity; one byte of error is as good as perfect.
     let penalty = 2.0 * parameters * n / (n - parameters - 1.0).max(1.0);
     n.mul_add(mean_square.max(1.0).ln(), penalty)
+}
+
+/// The middle value, the upper one of two; 0 of nothing.
+#[must_use]
+pub fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or_default()
+}
+
+/// The medians of three parts of as many values each; `None` of fewer than three parts.
+#[must_use]
+pub fn medians_of_thirds(values: &[f64]) -> Option<[f64; 3]> {
+    let third = values.len().div_ceil(3).max(1);
+    let medians: Vec<f64> = values.chunks(third).map(|part| median(part.to_vec())).collect();
+    medians.try_into().ok()
 }

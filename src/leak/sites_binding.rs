@@ -180,12 +180,6 @@ impl LeakSites {
         Ok(())
     }
 
-    /// Readings that can be compared.
-    #[napi(catch_unwind)]
-    pub fn steps(&self) -> u32 {
-        u32::try_from(self.sites.steps()).unwrap_or(u32::MAX)
-    }
-
     /// The sites that grow, the fastest first. None while nothing was seen to die in somebody else's sampler: some of them keep
     /// what has died.
     #[napi(catch_unwind)]
