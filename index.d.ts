@@ -3027,6 +3027,8 @@ export interface LeakFrame {
 export interface LeakSite extends LeakFrame {
   /** Growth of what survives, in bytes per hour, estimated from samples. */
   growthPerHour: number;
+  /** The same in bytes for each unit of work, as in `growthPerWork` of the report; null where work is not known. */
+  growthPerWork: number | null;
   /** Its share in the growth of all sites, 0 to 1. */
   share: number;
   /** Bytes that survive now of what it has allocated since sampling began. */

@@ -49,6 +49,11 @@ const PROGRAM = (directory, step) => `
   function keepBuffer() { kept.push(Buffer.alloc(1 << 20, 1)); }
   setInterval(() => { ${step} }, 5);`;
 
+/** @param {string} directory */
+function lastWords(directory) {
+  return readdirSync(directory).filter((name) => name.startsWith('heapwise-limit-'));
+}
+
 /** @param {any} node */
 function names(node) {
   return [node.callFrame.functionName, ...node.children.flatMap(names)];
@@ -87,7 +92,7 @@ describe('before the heap limit ends the process', () => {
       { flags: ['--max-old-space-size=80'], timeout: 60_000 },
     );
     assert.ok(signal === 'SIGABRT' || signal === 'SIGTRAP' || code > 100, `${signal} ${code}`);
-    const found = readdirSync(directory).filter((name) => name.startsWith('heapwise-limit-'));
+    const found = lastWords(directory);
     assert.deepEqual(found.map((name) => name.replace(/^.*\./, '')).toSorted(), ['heapprofile', 'json']);
   });
 
@@ -101,6 +106,81 @@ describe('before the heap limit ends the process', () => {
     const { files, error } = JSON.parse(stdout);
     assert.deepEqual(files, []);
     assert.match(error, /directory|exists/i);
+  });
+});
+
+describe('the limit of a worker thread', () => {
+  it('ends the worker alone, with its report and profile on disk', { skip }, async () => {
+    const directory = join(folder, 'worker');
+    const { code, stdout, stderr } = await runScript(
+      `const { Worker, isMainThread, threadId } = require('node:worker_threads');
+       if (isMainThread) {
+         const worker = new Worker(__filename, { resourceLimits: { maxOldGenerationSizeMb: 40 } });
+         worker.on('error', ({ code }) => console.log(JSON.stringify({ code, id: worker.threadId })));
+         worker.on('exit', () => setTimeout(() => console.log('alive'), 10));
+       } else {
+         ${PROGRAM(directory, 'for (;;) keepRows()').replaceAll('\n', '\n  ').replace('setInterval', 'setTimeout')}
+         // What the worker does in its first turns is known by then.
+         keepRows();
+       }`,
+      { timeout: 60_000 },
+    );
+    assert.equal(code, 0, stderr.slice(0, 1000));
+    assert.match(stdout, /"code":"ERR_WORKER_OUT_OF_MEMORY"/);
+    assert.match(stdout, /alive\n$/);
+    const found = lastWords(directory);
+    assert.deepEqual(found.map((name) => name.replace(/^.*\./, '')).toSorted(), ['heapprofile', 'json']);
+    const profile = found.find((name) => name.endsWith('.heapprofile'));
+    const { head } = JSON.parse(readFileSync(join(directory, profile), 'utf8'));
+    assert.ok(names(head).includes('keepRows'));
+  });
+});
+
+describe('beside others that want to know of the limit', () => {
+  it('two detectors of one thread have their files, each in its folder', { skip }, async () => {
+    const [one, other] = [join(folder, 'one'), join(folder, 'other')];
+    const { code, stdout, stderr } = await runScript(
+      `${PROGRAM(one, 'keepRows()').replace('process.exit(9);', '')}
+       const evidence = { directory: ${JSON.stringify(other)}, headroom: 128 * 1024 * 1024 };
+       const second = new LeakDetector({ warmup: 0, window: 500, evidence });
+       second.on('limit', (event) => {
+         console.log(JSON.stringify(event));
+         process.exit(9);
+       });
+       second.start();`,
+      { flags: ['--max-old-space-size=80'], timeout: 60_000 },
+    );
+    assert.equal(code, 9, stderr.slice(0, 1000));
+    const events = stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    assert.deepEqual(
+      events.map(({ limit, error }) => [limit, error]),
+      [
+        ['heap', null],
+        ['heap', null],
+      ],
+    );
+    assert.deepEqual([lastWords(one).length, lastWords(other).length], [2, 2]);
+  });
+
+  it("Node's own heap snapshot near the limit is written as well", { skip }, async () => {
+    const directory = join(folder, 'snapshot');
+    mkdirSync(directory);
+    const program = PROGRAM(directory, 'keepRows()')
+      .replace('process.exit(9);', '')
+      .replace('128 * 1024 * 1024', '64 * 1024 * 1024');
+    const { code, stdout, stderr } = await runScript(program, {
+      flags: ['--max-old-space-size=40', '--heapsnapshot-near-heap-limit=1', `--diagnostic-dir=${directory}`],
+      timeout: 120_000,
+    });
+    assert.notEqual(code, 0);
+    const { limit, files } = JSON.parse(stdout.split('\n')[0]);
+    assert.deepEqual([limit, files.length], ['heap', 2], stderr.slice(0, 1000));
+    assert.ok(files.every((file) => statSync(file).size > 0));
+    const snapshots = readdirSync(directory).filter((name) => name.endsWith('.heapsnapshot'));
+    assert.equal(snapshots.length, 1);
   });
 });
 

@@ -176,6 +176,7 @@ function report(changes) {
       {
         ...frames[0],
         growthPerHour: 2 ** 20,
+        growthPerWork: null,
         share: 0.75,
         liveBytes: 1,
         births: 9,

@@ -2,6 +2,7 @@
 
 const assert = require('node:assert/strict');
 const { describe, it } = require('node:test');
+const ts = require('typescript');
 const { ROOT, runScript } = require('./run-script.js');
 
 /**
@@ -78,6 +79,48 @@ for (const [tier, env] of [
   });
 }
 
+describe('a program that was compiled', () => {
+  const SOURCE = `
+    /** What an order is. */
+    type Line = number;
+    interface Order { id: number; lines: Line[] }
+    type Orders = Order[];
+    export const kept: Orders = [];
+    export function keepOrder(id: number): void {
+      kept.push({ id, lines: [1, 2, 3] });
+    }`;
+  const compiled = (compilerOptions) =>
+    ts.transpileModule(SOURCE, {
+      fileName: 'orders.ts',
+      compilerOptions: { module: ts.ModuleKind.CommonJS, target: ts.ScriptTarget.ES2022, ...compilerOptions },
+    }).outputText;
+  const program = (compilerOptions) =>
+    PROGRAM(`
+      const path = require('node:path').join(__dirname, 'orders.js');
+      require('node:fs').writeFileSync(path, ${JSON.stringify(compiled(compilerOptions))});
+      globalThis.keepOrder = require(path).keepOrder;`).replace(/^ {2}function keepOrder.*\n/m, '');
+
+  it('is shown as it was written, if the process runs with source maps', async () => {
+    const options = { NODE_OPTIONS: '--enable-source-maps' };
+    const { found } = await run(program({ inlineSourceMap: true }), options);
+    const [{ function: name, file, line, stack }] = found;
+    assert.deepEqual([name, line], ['keepOrder', 7]);
+    assert.match(file, /orders\.ts$/);
+    assert.equal(stack[0].line, 7);
+  });
+
+  it('is shown as it runs where there is no map, or none was asked for', async () => {
+    for (const [compilerOptions, env] of [
+      [{}, { NODE_OPTIONS: '--enable-source-maps' }],
+      [{ inlineSourceMap: true }, {}],
+    ]) {
+      const { found } = await run(program(compilerOptions), env);
+      assert.match(found[0].file, /orders\.js$/);
+      assert.notEqual(found[0].line, 7);
+    }
+  });
+});
+
 describe('a sampler of somebody else', () => {
   const OTHERS = `
     const { Session } = require('node:inspector');
@@ -102,12 +145,60 @@ describe('a sampler of somebody else', () => {
         let taken = 0;
         const binding = require(${JSON.stringify(`${ROOT}/lib/binding.js`)});
         const { take } = binding.LeakSites.prototype;
-        binding.LeakSites.prototype.take = function () {
+        binding.LeakSites.prototype.take = function (work) {
           if (++taken === 3) theirs.disconnect();
-          return take.call(this);
+          return take.call(this, work);
         };`),
     );
     assert.ok(['v8', 'inspector'].includes(how.source), JSON.stringify(how));
+  });
+});
+
+describe('our own sampler', () => {
+  it('that another tool ends is begun anew', async () => {
+    const { how, found } = await run(
+      PROGRAM(`
+        const { Session } = require('node:inspector');
+        const binding = require(${JSON.stringify(`${ROOT}/lib/binding.js`)});
+        const { take } = binding.LeakSites.prototype;
+        let taken = 0;
+        binding.LeakSites.prototype.take = function (work) {
+          if (++taken === 3) {
+            const theirs = new Session();
+            theirs.connect();
+            theirs.post('HeapProfiler.startSampling');
+            theirs.post('HeapProfiler.stopSampling');
+            theirs.disconnect();
+          }
+          return take.call(this, work);
+        };`),
+    );
+    assert.ok(['v8', 'inspector'].includes(how.source), JSON.stringify(how));
+    assert.ok(how.readings >= 10, JSON.stringify(how));
+    assert.deepEqual(
+      found.map((site) => site.function),
+      ['keepOrder'],
+    );
+  });
+
+  it('ends with what holds it, and with the process', { skip: process.platform === 'win32' }, async () => {
+    const { code, stdout, stderr } = await runScript(
+      `const binding = require(${JSON.stringify(`${ROOT}/lib/binding.js`)});
+       // The last one is never stopped.
+       for (let i = 0; i < 50; i++) {
+         const sites = new binding.LeakSites();
+         console.log(sites.start(512, 16));
+         if (i < 49) sites.stop();
+       }
+       globalThis.gc();
+       setTimeout(() => {
+         globalThis.gc();
+         Array.from({ length: 1e5 }, (_, i) => ({ i }));
+       }, 10);`,
+      { flags: ['--expose-gc'] },
+    );
+    assert.equal(code, 0, stderr);
+    assert.equal(stdout, 'true\n'.repeat(50));
   });
 });
 

@@ -73,10 +73,13 @@ export declare class LeakSites {
    * the same script. False when it does not.
    */
   check(name: string, caller: string, script: string, line: number, least: number, most: number): boolean
-  /** Takes a reading. A major collection must have ended since the one before. False when no sampler runs. */
-  take(): boolean
+  /**
+   * Takes a reading; `work` is what the program has done until now, in a unit that the caller keeps to, NaN where not known. A
+   * major collection must have ended since the one before. False when no sampler runs.
+   */
+  take(work: number): boolean
   /** As `take`, of a profile that the inspector has read. */
-  takeJson(text: string): void
+  takeJson(text: string, work: number): void
   /**
    * The sites that grow, the fastest first. None while nothing was seen to die in somebody else's sampler: some of them keep
    * what has died.
@@ -364,6 +367,8 @@ export interface LeakSiteFound {
   stack: Array<LeakFrame>
   /** Bytes per hour. */
   bytesPerHour: number
+  /** Bytes per unit of work; NaN where not known. */
+  bytesPerWork: number
   /** Bytes that survive now. */
   liveBytes: number
   /** Sampled survivors that came. */

@@ -2,18 +2,18 @@
 
 const { join } = require('node:path');
 const { askApp, loadTogether, startApp, stopApp } = require('../lib/apps.js');
-const { INSTRUMENTS } = require('./instruments.js');
+const { INSTRUMENTS, peers } = require('./instruments.js');
 
 const SERVER = join(__dirname, 'server.js');
 
 const contenders = Object.keys(INSTRUMENTS).map((name) => ({
   name,
   ours: name === 'heapwise, monitoring',
-  npm: name.startsWith('@datadog') ? '@datadog/pprof' : undefined,
 }));
 
 /** @param {string[]} names @param {{ quick: boolean }} options */
 async function underLoad(names, { quick }) {
+  peers();
   const said = new Map();
   const given = names.map((name) => ({ name, script: [SERVER, name] }));
   const note = async (app) => said.set(app.name, await askApp(app));
@@ -27,6 +27,7 @@ async function underLoad(names, { quick }) {
 
 /** @param {string} name @param {{ quick: boolean }} options */
 async function memory(name, { quick }) {
+  peers();
   const app = await startApp(name, [SERVER, name]);
   await new Promise((resolve) => setTimeout(resolve, quick ? 1000 : 5000));
   const { rss } = await askApp(app);
@@ -56,10 +57,9 @@ module.exports = {
     {
       name: 'memory of a service, 5 s after its start',
       measure: { unit: 'MiB', better: 'lower' },
-      contenders: contenders.map(({ name, ours, npm }) => ({
+      contenders: contenders.map(({ name, ours }) => ({
         name,
         ours,
-        npm,
         run: (options) => memory(name, options),
       })),
     },

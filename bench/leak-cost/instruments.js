@@ -2,7 +2,19 @@
 
 /** What may watch a service's memory: each starts, and says how it is read, if that costs something. */
 
+const { createRequire } = require('node:module');
+const { join } = require('node:path');
 const { LeakDetector } = require('../..');
+const { packagesFor } = require('../../scripts/nodes.js');
+
+const PPROF = '@datadog/pprof';
+const PPROF_VERSION = '5.20.0';
+
+/** Installs what is compared with, once. @returns {NodeJS.Require} */
+function peers() {
+  const folder = packagesFor(process.execPath, 'leak-cost', { [PPROF]: PPROF_VERSION });
+  return createRequire(join(folder, 'index.js'));
+}
 
 /** @returns {(interval: number) => Instrument} */
 const sampled = (interval) => () => {
@@ -50,8 +62,8 @@ const INSTRUMENTS = {
   'heapwise, sampling at 512 KiB': sampled(512 * 1024),
   'heapwise, sampling at 64 KiB': sampled(64 * 1024),
   'heapwise, sampling at 8 KiB': sampled(8 * 1024),
-  '@datadog/pprof at 512 KiB': () => {
-    const { heap } = require('@datadog/pprof');
+  [`${PPROF} ${PPROF_VERSION} at 512 KiB`]: () => {
+    const { heap } = peers()(PPROF);
     heap.start(512 * 1024, 64);
     return timed(() => heap.profile());
   },
@@ -64,4 +76,4 @@ const INSTRUMENTS = {
   },
 };
 
-module.exports = { INSTRUMENTS };
+module.exports = { INSTRUMENTS, peers };

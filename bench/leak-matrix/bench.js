@@ -3,11 +3,15 @@
 const { join } = require('node:path');
 const { programs } = require('./cases.js');
 const { preparePackages } = require('./packages.js');
+const { recorded } = require('./recorded.js');
 
 const RULES = ['memwatch', 'leakage', 'regression'];
 
-/** @param {boolean} said @param {boolean} leaky */
+/** @param {boolean} said @param {boolean | null} leaky */
 function outcome(said, leaky) {
+  if (leaky === null) {
+    return said ? 'said to leak' : 'silent';
+  }
   if (leaky) {
     return said ? 'detected' : 'missed';
   }
@@ -17,11 +21,14 @@ function outcome(said, leaky) {
 /** @param {{ seconds: number, requests: number } | undefined} moment */
 const after = (moment) => (moment === undefined ? '' : `${moment.seconds.toFixed(0)} s`);
 
+/** @param {boolean | null} leaky */
+const truth = (leaky) => (leaky === null ? '?' : leaky ? 'leaky' : 'steady');
+
 const COLUMNS = {
-  is: ({ leaky }) => (leaky ? 'leaky' : 'steady'),
+  is: ({ leaky }) => truth(leaky),
   heapwise: ({ first, leaky }) => outcome(first.leak !== undefined, leaky),
-  after: ({ first }) => after(first.leak),
-  requests: ({ first }) => (first.leak === undefined ? '' : String(first.leak.requests)),
+  after: ({ first, share }) => (share === undefined ? after(first.leak) : `${Math.round(share * 100)} %`),
+  requests: ({ first }) => String(first.leak?.requests ?? ''),
   package: ({ leaky, site, rightPackage }) => (leaky && site ? (rightPackage ? 'right' : site.package) : ''),
   file: ({ leaky, site, rightFile }) => (leaky && site ? (rightFile ? 'right' : site.file) : ''),
   ...Object.fromEntries(RULES.map((rule) => [rule, ({ others, leaky }) => outcome(others[rule], leaky)])),
@@ -30,7 +37,7 @@ const COLUMNS = {
 module.exports = {
   summary: 'leaks of real packages and of a service, their fixed twins, and noisy programs: who is right',
   majors: ['20', '24'],
-  contenders: programs.map(({ name }) => name),
+  contenders: [...programs, ...recorded].map(({ name }) => name),
   prepare: preparePackages,
   together: (names, packages, { quick }) => [
     join(__dirname, 'child.js'),
@@ -50,25 +57,36 @@ module.exports = {
 /** @param {Record<string, any>} answers */
 function summaries(answers) {
   // The curve goes down to what cannot be found.
-  const all = Object.values(answers).filter(({ graded }) => !graded);
-  const leaky = all.filter((answer) => answer.leaky);
-  const steady = all.filter((answer) => !answer.leaky);
+  const all = Object.values(answers).filter(({ graded, missing }) => !graded && missing === undefined);
+  return [
+    ['', 'detected', 'missed', 'recall', 'false alarms', 'of steady'],
+    ...confusion(
+      '',
+      all.filter((answer) => !answer.recorded),
+    ),
+    ...confusion(
+      'recorded: ',
+      all.filter((answer) => answer.recorded),
+    ),
+  ];
+}
+
+/**
+ * @param {string} prefix
+ * @param {any[]} answers
+ */
+function confusion(prefix, answers) {
+  const leaky = answers.filter((answer) => answer.leaky === true);
+  const steady = answers.filter((answer) => answer.leaky === false);
   const rules = { heapwise: ({ first }) => first.leak !== undefined };
   for (const rule of RULES) {
     rules[rule] = ({ others }) => others[rule];
   }
-  const rows = Object.entries(rules).map(([rule, says]) => {
+  return Object.entries(rules).map(([rule, says]) => {
     const detected = leaky.filter(says).length;
     const alarms = steady.filter(says).length;
     const recall = (detected / leaky.length).toFixed(2);
-    return [
-      rule,
-      String(detected),
-      String(leaky.length - detected),
-      recall,
-      String(alarms),
-      String(steady.length),
-    ];
+    const missed = leaky.length - detected;
+    return [prefix + rule, `${detected}`, `${missed}`, recall, `${alarms}`, `${steady.length}`];
   });
-  return [['', 'detected', 'missed', 'recall', 'false alarms', 'of steady'], ...rows];
 }

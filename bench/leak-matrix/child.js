@@ -1,13 +1,14 @@
 'use strict';
 
 /**
- * Runs programs of the matrix, three at a time for each core, which they use a tenth of: `node child.js PACKAGES SPEED NAME...`. Prints the
- * answers by name as one line of JSON.
+ * Judges recorded series, then runs programs of the matrix, three at a time for each core, which they use a tenth of:
+ * `node child.js PACKAGES SPEED NAME...`. Prints the answers by name as one line of JSON.
  */
 
 const { availableParallelism } = require('node:os');
 const { join } = require('node:path');
 const { runChild } = require('../lib/run-child.js');
+const { recorded, replay } = require('./recorded.js');
 
 const PROGRAM = join(__dirname, 'program.js');
 const SECONDS = { full: 45, quick: 30 };
@@ -17,8 +18,16 @@ const SLACK = 60_000;
 
 async function main([packages, speed, ...names]) {
   const seconds = SECONDS[speed];
-  const waiting = [...names];
+  const waiting = [];
   const answers = {};
+  for (const name of names) {
+    const series = recorded.find((one) => one.name === name);
+    if (series === undefined) {
+      waiting.push(name);
+    } else {
+      answers[name] = replayed(series);
+    }
+  }
   const lane = async () => {
     for (let name = waiting.shift(); name !== undefined; name = waiting.shift()) {
       const args = [PROGRAM, name, packages, String(seconds)];
@@ -33,6 +42,16 @@ async function main([packages, speed, ...names]) {
   };
   await Promise.all(Array.from({ length: LANES }, lane));
   return answers;
+}
+
+/** @param {import('./recorded.js').Recorded} series */
+function replayed(series) {
+  try {
+    return replay(series);
+  } catch (raised) {
+    // Where there is no way to fetch it.
+    return { missing: raised.message };
+  }
 }
 
 async function print(args) {

@@ -33,17 +33,22 @@ async function main([name, packages, seconds]) {
   /** What was said when it was said for the first time. @type {Record<string, any>} */
   const first = {};
   for (const event of ['suspect', 'leak', 'clear', 'located']) {
-    detector.on(event, ({ dimension, growthPerHour, sites }) => {
+    detector.on(event, ({ dimension, growthPerHour, growthPerWork, sites }) => {
       first[event] ??= {
         seconds: (performance.now() - begin) / 1000,
         requests: server.requests,
         dimension,
         growthPerHour,
-        explained: sites.reduce((sum, site) => sum + site.growthPerHour, 0) / growthPerHour,
+        explained: sites.reduce((sum, site) => sum + site.growthPerWork, 0) / growthPerWork?.bytes,
         sites: sites.slice(0, 3).map((site) => `${site.function} ${site.file} ${site.births}:${site.deaths}`),
       };
     });
   }
+  /** The report that says where. @type {any} */
+  let located;
+  detector.on('located', (said) => {
+    located ??= said;
+  });
   // The series that the rules of others are applied to: the same collections.
   const gc = createGcSource(binding);
   const points = [];
@@ -57,9 +62,10 @@ async function main([name, packages, seconds]) {
   await server.run(extra);
 
   const report = detector.check();
-  const [site] = report.sites;
+  const { sites, knownLeaks } = located ?? report;
+  const [site] = sites;
   const { culprit } = program;
-  const known = report.knownLeaks.find(({ match }) => match === 'site');
+  const known = knownLeaks.find(({ match }) => match === 'site');
   const named = known?.package ?? site?.package?.name;
   const warm = points.filter(({ at }) => at > OPTIONS.warmup / 1000);
   return {
@@ -80,10 +86,10 @@ async function main([name, packages, seconds]) {
     named,
     // Of a leak of Node's own, the program that meets it is right as well.
     rightPackage: named !== undefined && [culprit?.package, program.alsoRight].includes(named),
-    rightFile: report.sites.some(
+    rightFile: sites.some(
       ({ file, package: owner }) => owner?.name === culprit?.package && culprit?.files.includes(file),
     ),
-    known: report.knownLeaks.filter(({ match }) => match === 'site').map(({ id }) => id),
+    known: knownLeaks.filter(({ match }) => match === 'site').map(({ id }) => id),
     attribution: report.attribution,
     growth: Object.fromEntries(Object.entries(report.dimensions).map(([key, { growth }]) => [key, growth])),
     requests: server.requests,

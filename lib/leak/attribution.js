@@ -67,24 +67,26 @@ function createAttribution({ binding, bridgeRefused }) {
   /**
    * Reads what is alive.
    *
+   * @param {number} work
    * @returns {boolean} whether a sampler runs
    */
-  function read() {
+  function read(work) {
     if (inspector !== undefined) {
-      native.takeJson(inspector.read());
+      native.takeJson(inspector.read(), work);
       return true;
     }
-    return native.take();
+    return native.take(work);
   }
 
   /**
    * @param {number} now
+   * @param {number} work
    * @returns {boolean} whether there was something to read
    */
-  function take(now) {
+  function take(now, work) {
     lastReading = now;
     try {
-      if (!read()) {
+      if (!read(work)) {
         // Whoever ran it has stopped it: ours takes its place, and begins anew.
         native.clear();
         readings = 0;
@@ -158,14 +160,15 @@ function createAttribution({ binding, bridgeRefused }) {
      *
      * @param {number} now
      * @param {number} pause
+     * @param {number} work that the program has done, in a unit of its own; NaN where not known
      * @returns {boolean} whether there was one
      */
-    afterMajor(now, pause) {
+    afterMajor(now, pause, work) {
       const due = now - lastReading >= Math.max(pause, lastPause / READING_SHARE);
-      return source !== 'off' && due && take(now);
+      return source !== 'off' && due && take(now, work);
     },
     /** A reading, whatever it costs; a major collection has ended since the last one. */
-    take: () => source !== 'off' && take(performance.now()),
+    take: () => source !== 'off' && take(performance.now(), NaN),
     /** @param {number} confidence */
     growing: (confidence) => native.growing(confidence),
     /** @returns {string} the text of a `.heapprofile` file */

@@ -10,9 +10,10 @@ const { describeFrame } = require('./frames.js');
  */
 function describeSites(found) {
   const total = found.reduce((sum, { bytesPerHour }) => sum + bytesPerHour, 0);
-  return found.map(({ site, stack, bytesPerHour, liveBytes, births, deaths, pValue }) => ({
+  return found.map(({ site, stack, bytesPerHour, bytesPerWork, liveBytes, births, deaths, pValue }) => ({
     ...describeFrame(site),
     growthPerHour: bytesPerHour,
+    growthPerWork: Number.isNaN(bytesPerWork) ? null : bytesPerWork,
     share: bytesPerHour / total,
     liveBytes,
     births,

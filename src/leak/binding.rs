@@ -9,8 +9,9 @@
 use napi_derive::napi;
 
 use super::{
-    core::{Assessment, Config, Detector, Dimension, State},
+    core::{Assessment, Config, Detector, Dimension},
     experiment::{Decision, Finding, judge},
+    hysteresis::State,
 };
 use crate::{clock::core::now_ns, process::sampler};
 

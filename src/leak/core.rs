@@ -13,12 +13,12 @@
 //! not bend a line, and what only follows the load is taken out first ([`load`](super::load)).
 //!
 //! Stretches are the whole past, its last half and its last quarter, and the newest windows, so that a leak which begins
-//! late is seen and a warm-up is outgrown; the newest of them must not contradict that the rise goes on. One rising evaluation makes a
-//! suspect; several in a row, each with new data, over at least half a window more, a leak; as many without take it
-//! back.
+//! late is seen and a warm-up is outgrown; the newest of them must not contradict that the rise goes on. What comes of several
+//! evaluations says [`hysteresis`](super::hysteresis).
 
 use super::{
     fit::{Sums, median, medians_of_thirds},
+    hysteresis::{Bounds, Evidence, Hysteresis, Moment, State},
     load::{Adjusted, adjust, is_outgrown_by_load},
     series::{Point, Series, span},
     shape::{Shape, shape},
@@ -109,31 +109,43 @@ pub struct Assessment {
     pub trend: Option<Trend>,
     /// Work per second over that stretch; NaN when not known.
     pub work_rate: f64,
+    /// The finding of the newest stretch, and its trend for each unit of work or second.
+    newest: Option<Newest>,
 }
 
-/// The state of a detector.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum State {
-    /// Not enough data yet.
-    Warming,
-    /// No leak.
-    Steady,
-    /// Something rises, but not yet often enough.
-    Suspect,
-    /// A leak.
-    Leak,
+/// What the newest stretch says of itself.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Newest {
+    growth: Growth,
+    /// Upper end of its slope, bytes per second.
+    slope_high: f64,
+    /// Work per second; NaN when not known.
+    rate: f64,
 }
 
-impl State {
-    /// The name in reports.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Warming => "warming",
-            Self::Steady => "steady",
-            Self::Suspect => "suspect",
-            Self::Leak => "leak",
-        }
+impl Newest {
+    /// Whether it contradicts that a rise, found at some rate of work, goes on. The slope is compared for each unit of work where
+    /// that is known, since a service that does less leaks less.
+    fn contradicts(&self, rise: Rise) -> bool {
+        let is_known = self.rate > 0.0 && rise.rate > 0.0;
+        let scale = if is_known { rise.rate / self.rate } else { 1.0 };
+        matches!(self.growth, Growth::Saturating | Growth::Step)
+            || self.slope_high * scale < CONTRADICTION * rise.slope
+    }
+}
+
+/// A slope in bytes per second, and the work per second while it was measured.
+#[derive(Clone, Copy, Debug)]
+struct Rise {
+    slope: f64,
+    rate: f64,
+}
+
+impl Assessment {
+    /// The rise that it found.
+    fn rise(&self) -> Option<Rise> {
+        let trend = self.trend.filter(|_| self.growth == Growth::Rising)?;
+        Some(Rise { slope: trend.slope, rate: self.work_rate })
     }
 }
 
@@ -143,14 +155,10 @@ pub struct Detector {
     config: Config,
     series: [Series; 4],
     start: Option<f64>,
-    state: State,
+    hysteresis: Hysteresis,
     fresh: bool,
-    rising_run: u32,
-    calm_run: u32,
-    /// When the current run of rising evaluations began, seconds.
-    rising_since: f64,
-    /// When the current run of others began, seconds.
-    calm_since: f64,
+    /// What made the leak, by dimension.
+    rises: [Option<Rise>; 4],
     newest: f64,
     assessments: [Assessment; 4],
 }
@@ -162,6 +170,7 @@ const NOTHING: Assessment = Assessment {
     current: 0.0,
     trend: None,
     work_rate: f64::NAN,
+    newest: None,
 };
 
 impl Detector {
@@ -172,12 +181,9 @@ impl Detector {
             config,
             series: std::array::from_fn(|_| Series::new(RECENT_WINDOWS * config.window)),
             start: None,
-            state: State::Warming,
+            hysteresis: Hysteresis::default(),
             fresh: false,
-            rising_run: 0,
-            calm_run: 0,
-            rising_since: 0.0,
-            calm_since: 0.0,
+            rises: [None; 4],
             newest: 0.0,
             assessments: [NOTHING; 4],
         }
@@ -209,58 +215,64 @@ impl Detector {
     /// heap's objects were looked at and none of them grow in number: a rise of the heap alone stays a suspicion then.
     pub fn evaluate(&mut self, hold: bool) -> State {
         if !self.fresh {
-            return self.state;
+            return self.state();
         }
         self.fresh = false;
         for (assessment, series) in self.assessments.iter_mut().zip(&self.series) {
             *assessment = assess(series, &self.config);
         }
-        let [heap, external, buffers, resident] = &self.assessments;
-        let owned = [heap, external, buffers];
-        if owned.iter().all(|assessment| assessment.growth == Growth::TooShort) {
-            return self.state;
+        let [heap, external, buffers, resident] =
+            self.assessments.map(|assessment| assessment.growth);
+        if [heap, external, buffers].iter().all(|growth| *growth == Growth::TooShort) {
+            return self.state();
         }
-        let rises = owned.iter().any(|assessment| assessment.growth == Growth::Rising);
-        if rises {
-            if self.rising_run == 0 {
-                self.rising_since = self.newest;
-            }
-            self.rising_run += 1;
-            self.calm_run = 0;
-        } else {
-            if self.calm_run == 0 {
-                self.calm_since = self.newest;
-            }
-            self.calm_run += 1;
-            // One that does not rise, among many that do, is chance: a curve fits by luck.
-            if self.calm_run >= 2 {
-                self.rising_run = 0;
-            }
-        }
-        let needed = self.config.confirmations;
-        // Evaluations in quick succession share nearly all their data: time has to pass as well.
-        let lasted = |since: f64| self.newest - since >= self.config.window / 2.0;
-        let outside =
-            [external, buffers].iter().any(|assessment| assessment.growth == Growth::Rising);
-        let confirmed =
-            rises && self.rising_run >= needed && lasted(self.rising_since) && (outside || !hold);
-        let calm = self.calm_run >= needed && lasted(self.calm_since);
-        self.state = match self.state {
-            _ if confirmed => State::Leak,
-            State::Leak if !calm => State::Leak,
-            _ if rises => State::Suspect,
-            State::Suspect if !calm => State::Suspect,
-            // Growth of the resident set alone may be fragmentation or native memory: worth a look, not a verdict.
-            _ if resident.growth == Growth::Rising => State::Suspect,
-            _ => State::Steady,
+        let outside = [external, buffers].contains(&Growth::Rising);
+        let evidence = match heap {
+            _ if outside => Evidence::Rising,
+            Growth::Rising if hold => Evidence::Held,
+            Growth::Rising => Evidence::Rising,
+            _ if self.has_ended() => Evidence::Ended,
+            _ => Evidence::Calm,
         };
-        self.state
+        let Config { confirmations, window, .. } = self.config;
+        let (work, pace) = self.work_and_pace();
+        let now = Moment { at: self.newest, work };
+        let recent = RECENT_WINDOWS * window;
+        let bounds = Bounds { evaluations: confirmations, window, recent, pace };
+        let resident_rises = resident == Growth::Rising;
+        let state = self.hysteresis.take(now, evidence, resident_rises, &bounds);
+        if state != State::Leak {
+            self.rises = [None; 4];
+        } else if evidence == Evidence::Rising {
+            self.rises = self.assessments.map(|assessment| assessment.rise());
+        }
+        state
+    }
+
+    /// Whether nothing of what made the leak goes on.
+    fn has_ended(&self) -> bool {
+        let goes_on = |(rise, assessment): (&Option<Rise>, &Assessment)| {
+            rise.is_some_and(|rise| {
+                !assessment.newest.is_some_and(|newest| newest.contradicts(rise))
+            })
+        };
+        let [owned @ .., _resident] = &self.rises;
+        !owned.iter().zip(&self.assessments).any(goes_on)
+    }
+
+    /// The work done so far, and the seconds that a unit of it takes on average; NaN while not known.
+    fn work_and_pace(&self) -> (f64, f64) {
+        let of_series = |series: &Series| {
+            let last = series.last()?;
+            Some((last.work, series.span() / work_between(series.whole().first()?, &last)?))
+        };
+        self.series.iter().find_map(of_series).unwrap_or((f64::NAN, f64::NAN))
     }
 
     /// The state of the last evaluation.
     #[must_use]
     pub const fn state(&self) -> State {
-        self.state
+        self.hysteresis.state()
     }
 
     /// The assessments of the last evaluation, by dimension.
@@ -310,11 +322,11 @@ fn assess(series: &Series, config: &Config) -> Assessment {
     // Longest stretch first: it has the most evidence, so its trend is the one to report if several rise.
     let began = |stretch: &&[Point]| stretch.first().map_or(0.0, |point| point.at);
     stretches.sort_by(|a, b| began(a).total_cmp(&began(b)));
-    let mut newest = (Growth::TooShort, None);
     for stretch in stretches {
         let (growth, found) = judge(stretch, config);
         let rate = work(stretch).map_or(f64::NAN, |work| work / span(stretch));
-        newest = (growth, found.map(|found| (found, rate)));
+        assessment.newest =
+            found.map(|found| Newest { growth, slope_high: found.slope_high, rate });
         let better = match assessment.growth {
             Growth::Rising => false,
             Growth::TooShort => true,
@@ -324,28 +336,25 @@ fn assess(series: &Series, config: &Config) -> Assessment {
             (assessment.growth, assessment.trend, assessment.work_rate) = (growth, found, rate);
         }
     }
-    if let (Growth::Rising, Some(found), (growth, Some((now, rate)))) =
-        (assessment.growth, assessment.trend, newest)
+    if let (Some(rise), Some(newest)) = (assessment.rise(), assessment.newest)
+        && newest.contradicts(rise)
     {
         // What rose once but does so no more is history.
-        let has_ended = matches!(growth, Growth::Saturating | Growth::Step);
-        if has_ended || contradicts(now.slope_high, rate, found.slope, assessment.work_rate) {
-            assessment.growth = if growth == Growth::Rising { Growth::Saturating } else { growth };
-        }
+        assessment.growth = match newest.growth {
+            Growth::Rising => Growth::Saturating,
+            other => other,
+        };
     }
     assessment
 }
 
-/// Whether the newest slope is too small for what was found: for each unit of work where that is known, since a service that
-/// does less leaks less.
-fn contradicts(now: f64, now_rate: f64, found: f64, found_rate: f64) -> bool {
-    let scale = if now_rate > 0.0 && found_rate > 0.0 { found_rate / now_rate } else { 1.0 };
-    now * scale < CONTRADICTION * found
-}
-
 /// The work done over a stretch; `None` when that is not known, or nothing.
 fn work(points: &[Point]) -> Option<f64> {
-    let (first, last) = (points.first()?, points.last()?);
+    work_between(points.first()?, points.last()?)
+}
+
+/// The same between two points.
+fn work_between(first: &Point, last: &Point) -> Option<f64> {
     let done = last.work - first.work;
     (done > 0.0 && done.is_finite()).then_some(done)
 }

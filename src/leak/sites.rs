@@ -19,6 +19,7 @@
 use std::{collections::HashMap, ops::Range, sync::Arc};
 
 use super::{
+    fit::medians_of_thirds,
     normal::upper_tail,
     shape::{Shape, shape},
     trend::trend,
@@ -97,8 +98,8 @@ struct History {
     live: Vec<Amount>,
     /// What happened in each step; as long as `Sites::times`.
     steps: Vec<Step>,
-    /// Bytes alive at the end of each step, of whatever age.
-    totals: Vec<f64>,
+    /// What is alive at the end of each step, of whatever age.
+    totals: Vec<Amount>,
     /// The call path that holds most, innermost first.
     stack: Vec<SiteKey>,
 }
@@ -107,7 +108,7 @@ impl History {
     /// Nothing happened in steps before the site was seen.
     fn pad(&mut self, steps: usize) {
         self.steps.resize(steps, Step::default());
-        self.totals.resize(steps, 0.0);
+        self.totals.resize(steps, Amount::default());
     }
 }
 
@@ -120,6 +121,8 @@ pub struct GrowingSite {
     pub stack: Vec<SiteKey>,
     /// Growth in bytes per second, estimated from the samples. > 0.
     pub bytes_per_second: f64,
+    /// Growth in bytes per unit of the work that the program does; NaN where not known.
+    pub bytes_per_work: f64,
     /// Bytes that survive now, of what was allocated since sampling began.
     pub live_bytes: f64,
     /// Sampled survivors that came in the time looked at.
@@ -135,6 +138,8 @@ pub struct GrowingSite {
 pub struct Sites {
     /// Last ordinal of each epoch, ascending.
     bounds: Vec<u64>,
+    /// The work that the program had done when each epoch ended, in a unit of its own; NaN where not known.
+    counters: Vec<f64>,
     /// Seconds at which each step ended.
     times: Vec<f64>,
     /// Seconds of the reading before the first step.
@@ -145,14 +150,16 @@ pub struct Sites {
 }
 
 impl Sites {
-    /// Takes a reading. A major collection must have ended since the one before.
-    pub fn push(&mut self, at: f64, profile: &Profile) {
+    /// Takes a reading. A major collection must have ended since the one before. `counter` is the work that the program has done
+    /// until then, NaN where not known.
+    pub fn push(&mut self, at: f64, counter: f64, profile: &Profile) {
         let newest = profile.samples.iter().map(|sample| sample.ordinal).max();
         let last = self.bounds.last().copied();
         let Some(newest) = newest.or(last) else { return };
         let closed = self.bounds.len();
         // Less than the last one when what was allocated since is dead already.
         self.bounds.push(newest.max(last.unwrap_or_default()));
+        self.counters.push(counter);
         let (tables, stacks) = self.tabulated(profile);
         if closed == 0 {
             self.begun = at;
@@ -171,7 +178,7 @@ impl Sites {
             history.pad(steps - usize::from(stepped));
             if stepped {
                 history.steps.push(step(&history.live, &live));
-                history.totals.push(live.iter().map(|amount| amount.bytes).sum());
+                history.totals.push(sum(&live));
             }
             history.live = live;
             if let Some(stack) = stacks.get(&key) {
@@ -187,7 +194,7 @@ impl Sites {
                 let gone = vec![Amount::default(); whole];
                 if stepped {
                     history.steps.push(step(&history.live, &gone));
-                    history.totals.push(0.0);
+                    history.totals.push(Amount::default());
                 }
                 history.live = gone;
             }
@@ -249,19 +256,10 @@ impl Sites {
         }
         // Epochs and steps have different lengths; what must match are the epochs of tables and bounds.
         self.bounds = second(&self.bounds);
+        self.counters = second(&self.counters);
         self.times = second(&self.times);
         for history in self.histories.values_mut() {
-            history.live = history
-                .live
-                .chunks(2)
-                .map(|pair| {
-                    let mut sum = Amount::default();
-                    for &amount in pair {
-                        sum.add(amount);
-                    }
-                    sum
-                })
-                .collect();
+            history.live = history.live.chunks(2).map(sum).collect();
             history.steps = history.steps.chunks(2).map(total).collect();
             history.totals = second(&history.totals);
         }
@@ -274,11 +272,21 @@ impl Sites {
     }
 
     /// Samples that were allocated in each step: a measure of the work done, as they are one in so many bytes.
-    fn work(&self) -> Vec<f64> {
+    fn samples(&self) -> Vec<f64> {
         let before = std::iter::once(0).chain(self.bounds.iter().copied());
         let epochs = self.bounds.iter().zip(before).map(|(end, begin)| (end - begin) as f64);
         // The births of a step are of the epoch before its own.
         epochs.take(self.times.len()).collect()
+    }
+
+    /// The work that the program counts, of each step from `from` on, which is at least 1: nobody knows where the first epoch
+    /// began. `None` if it is not known, or nothing.
+    fn counted(&self, from: usize) -> Option<Vec<f64>> {
+        let counters = self.counters.get(from.checked_sub(1)?..self.times.len())?;
+        let work: Vec<f64> =
+            counters.iter().zip(counters.get(1..)?).map(|(begin, end)| end - begin).collect();
+        let is_known = work.iter().all(|work| *work >= 0.0) && work.iter().sum::<f64>() > 0.0;
+        is_known.then_some(work)
     }
 
     /// Whether anything was seen to go.
@@ -302,10 +310,14 @@ impl Sites {
         if span <= 0.0 {
             return Vec::new();
         }
-        let work = self.work();
-        let parts_of = parts(work.get(from..).unwrap_or_default());
-        let all_work: f64 = parts_of.iter().map(|part| part.work).sum();
-        let mut tested = 0.0;
+        let counted_work = self.counted(from);
+        let work = counted_work
+            .clone()
+            .unwrap_or_else(|| self.samples().get(from..).unwrap_or_default().to_vec());
+        let parts_of = parts(&work);
+        let all_work: f64 = work.iter().sum();
+        let seconds_per_work = counted_work.map_or(f64::NAN, |_| span / all_work);
+        let mut with_survivors = 0.0;
         let mut found = Vec::new();
         for (key, history) in &self.histories {
             let counted = history.steps.get(from..).unwrap_or_default();
@@ -316,28 +328,34 @@ impl Sites {
             let sum = total(counted);
             let (births, deaths) = (sum.births.samples, sum.deaths.samples);
             if births + deaths > 0.0 {
-                tested += 1.0;
+                with_survivors += 1.0;
             }
             let by_survivors = growth(&of_parts)
-                .map(|bytes| (bytes * all_work / span, binomial_tail(births, births + deaths)));
+                .map(|bytes| (bytes * all_work / span, binomial_tail(births, births + deaths)))
+                .filter(|(_, p_value)| *p_value < LIKELY);
             let by_total = || total_growth(self.times.get(from..)?, history.totals.get(from..)?);
             // What has no survivors may still grow: a store whose content is made anew each time.
-            let grown = by_survivors.filter(|(_, p_value)| *p_value < LIKELY).or_else(by_total);
+            let grown = by_survivors.or_else(by_total);
             if let Some((bytes_per_second, p_value)) = grown {
-                found.push(GrowingSite {
+                let site = GrowingSite {
                     site: key.clone(),
                     stack: history.stack.clone(),
                     bytes_per_second,
+                    bytes_per_work: bytes_per_second * seconds_per_work,
                     live_bytes: history.live.iter().rev().skip(1).map(|live| live.bytes).sum(),
                     births: to_u64(births),
                     deaths: to_u64(deaths),
                     p_value,
-                });
+                };
+                found.push((site, by_survivors.is_some()));
             }
         }
-        for site in &mut found {
-            site.p_value = (site.p_value * tested).min(1.0);
-        }
+        let all = self.histories.len() as f64;
+        let corrected = |(site, by_survivors): (GrowingSite, bool)| {
+            let tested = if by_survivors { with_survivors } else { all };
+            GrowingSite { p_value: (site.p_value * tested).min(1.0), ..site }
+        };
+        let mut found: Vec<_> = found.into_iter().map(corrected).collect();
         found.retain(|site| site.p_value <= 1.0 - confidence);
         found.sort_by(|a, b| b.bytes_per_second.total_cmp(&a.bytes_per_second));
         found
@@ -357,6 +375,15 @@ fn step(before: &[Amount], after: &[Amount]) -> Step {
         }
     }
     step
+}
+
+/// All of some amounts.
+fn sum(amounts: &[Amount]) -> Amount {
+    let mut sum = Amount::default();
+    for &amount in amounts {
+        sum.add(amount);
+    }
+    sum
 }
 
 /// All that happened in some steps.
@@ -409,11 +436,17 @@ fn growth(parts: &[(Step, f64)]) -> Option<f64> {
     bytes.get(bytes.len() / 2).copied().filter(|rate| *rate > 0.0 && rate.is_finite())
 }
 
-/// Bytes per second by which all that is alive of a site grows, whatever its age, and the chance of such a rise.
-fn total_growth(times: &[f64], totals: &[f64]) -> Option<(f64, f64)> {
-    let found = trend(times, totals, 0.99).ok()?;
-    let stands_out = found.slope_low > 0.0 && shape(times, totals) == Shape::Line;
-    stands_out.then_some((found.slope, found.p_rising))
+/// Bytes per second by which all that is alive of a site grows, whatever its age, and the chance of such a rise: of the trend,
+/// and of so many samples at its end beside those at its beginning, which are few where the site is small.
+fn total_growth(times: &[f64], totals: &[Amount]) -> Option<(f64, f64)> {
+    let bytes: Vec<f64> = totals.iter().map(|total| total.bytes).collect();
+    let samples: Vec<f64> = totals.iter().map(|total| total.samples).collect();
+    let found = trend(times, &bytes, 0.99).ok()?;
+    let [before, _, after] = medians_of_thirds(&samples)?;
+    let stands_out = found.slope_low > 0.0 && shape(times, &bytes) == Shape::Line;
+    // Of two equal Poisson counts the second has its share of both by a binomial distribution of one half (Przyborowski and
+    // Wilenski 1940, Biometrika 31).
+    stands_out.then(|| (found.slope, found.p_rising.max(binomial_tail(after, before + after))))
 }
 
 /// Whether a script is part of Node or V8.

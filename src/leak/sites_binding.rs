@@ -54,6 +54,8 @@ pub struct LeakSiteFound {
     pub stack: Vec<LeakFrame>,
     /// Bytes per hour.
     pub bytes_per_hour: f64,
+    /// Bytes per unit of work; NaN where not known.
+    pub bytes_per_work: f64,
     /// Bytes that survive now.
     pub live_bytes: f64,
     /// Sampled survivors that came.
@@ -70,6 +72,7 @@ impl From<GrowingSite> for LeakSiteFound {
             site: LeakFrame::from(&found.site),
             stack: found.stack.iter().map(LeakFrame::from).collect(),
             bytes_per_hour: found.bytes_per_second * 3600.0,
+            bytes_per_work: found.bytes_per_work,
             live_bytes: found.live_bytes,
             births: found.births as f64,
             deaths: found.deaths as f64,
@@ -155,15 +158,16 @@ impl LeakSites {
         }
     }
 
-    /// Takes a reading. A major collection must have ended since the one before. False when no sampler runs.
+    /// Takes a reading; `work` is what the program has done until now, in a unit that the caller keeps to, NaN where not known. A
+    /// major collection must have ended since the one before. False when no sampler runs.
     #[napi(catch_unwind)]
-    pub fn take(&mut self) -> Result<bool, CodedError> {
+    pub fn take(&mut self, work: f64) -> Result<bool, CodedError> {
         match self.sampler()?.read() {
             Ok(profile) => {
                 if profile.is_of_another {
                     self.sites = Sites::default();
                 }
-                self.sites.push(now_ns() as f64 / 1e9, &profile);
+                self.sites.push(now_ns() as f64 / 1e9, work, &profile);
                 Ok(true)
             }
             Err(ReadError::NotRunning) => Ok(false),
@@ -173,10 +177,10 @@ impl LeakSites {
 
     /// As `take`, of a profile that the inspector has read.
     #[napi(catch_unwind)]
-    pub fn take_json(&mut self, text: String) -> Result<(), CodedError> {
+    pub fn take_json(&mut self, text: String, work: f64) -> Result<(), CodedError> {
         let profile =
             heapprofile::from_json(&text).map_err(|error| coded(ErrorCode::Unsupported, error))?;
-        self.sites.push(now_ns() as f64 / 1e9, &profile);
+        self.sites.push(now_ns() as f64 / 1e9, work, &profile);
         Ok(())
     }
 

@@ -33,6 +33,8 @@ struct Program {
     ordinal: u64,
     sites: Sites,
     at: f64,
+    /// What it counts; nothing unless a test does.
+    work: f64,
 }
 
 impl Program {
@@ -46,7 +48,14 @@ impl Program {
             line: 0,
             column: 0,
         };
-        Self { nodes: vec![root], live: Vec::new(), ordinal: 0, sites: Sites::default(), at: 0.0 }
+        Self {
+            nodes: vec![root],
+            live: Vec::new(),
+            ordinal: 0,
+            sites: Sites::default(),
+            at: 0.0,
+            work: f64::NAN,
+        }
     }
 
     fn allocate(&mut self, frames: &[(&str, &str)], samples: usize) {
@@ -77,7 +86,7 @@ impl Program {
         self.at += 10.0;
         let profile =
             Profile { nodes: self.nodes.clone(), samples: self.live.clone(), is_of_another: false };
-        self.sites.push(self.at, &profile);
+        self.sites.push(self.at, self.work, &profile);
     }
 }
 
@@ -145,6 +154,33 @@ fn paths_that_meet_in_one_function_are_one_site() {
     assert_eq!(found.len(), 1);
     assert!((found[0].bytes_per_second - 600.0).abs() < 1e-9);
     assert_eq!(&*found[0].stack[1].function, "post", "the path of most of it");
+}
+
+#[test]
+fn growth_is_measured_by_the_work_that_the_program_counts_where_it_does() {
+    let mut program = Program::new();
+    program.work = 5000.0;
+    for step in 0..40 {
+        // Nights, in which others allocate.
+        let requests = if step % 6 < 2 { 1 } else { 12 };
+        program.allocate(LEAK, requests);
+        program.allocate(GARBAGE, 50);
+        program.work += requests as f64;
+        program.read();
+        program.keep(GARBAGE, 0);
+    }
+    let found = program.sites.growing(0.99);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!((found[0].bytes_per_work - 1000.0).abs() < 1e-9, "{}", found[0].bytes_per_work);
+    // A counter that stands still counts nothing.
+    let mut program = Program::new();
+    program.work = 0.0;
+    for _ in 0..40 {
+        program.allocate(LEAK, 3);
+        program.read();
+    }
+    let found = program.sites.growing(0.99);
+    assert!(found.len() == 1 && found[0].bytes_per_work.is_nan(), "{found:?}");
 }
 
 #[test]
@@ -233,7 +269,7 @@ fn a_store_that_is_made_anew_each_time_and_grows_is_found_by_what_is_alive() {
     let mut program = Program::new();
     for step in 0..40 {
         program.keep(LEAK, 0);
-        program.allocate(LEAK, 10 + 2 * step);
+        program.allocate(LEAK, 40 + 8 * step);
         program.keep(CACHE, 0);
         program.allocate(CACHE, 50 + step * 7919 % 13);
         program.read();
@@ -241,8 +277,20 @@ fn a_store_that_is_made_anew_each_time_and_grows_is_found_by_what_is_alive() {
     let found = program.sites.growing(0.99);
     assert_eq!(found.len(), 1, "{found:?}");
     assert_eq!(&*found[0].site.function, "add");
-    // 2 samples of 1,000 bytes more every 10 s.
-    assert!((found[0].bytes_per_second - 200.0).abs() < 20.0, "{}", found[0].bytes_per_second);
+    // 8 samples of 1,000 bytes more every 10 s.
+    assert!((found[0].bytes_per_second - 800.0).abs() < 80.0, "{}", found[0].bytes_per_second);
+}
+
+#[test]
+fn a_few_samples_of_what_is_made_anew_are_chance_however_straight_they_rise() {
+    let mut program = Program::new();
+    for step in 0..40 {
+        program.keep(CACHE, 0);
+        program.allocate(CACHE, 3 + step / 10);
+        program.read();
+    }
+    let found = program.sites.growing(0.99);
+    assert!(found.is_empty(), "{found:?}");
 }
 
 #[test]
@@ -250,7 +298,7 @@ fn nothing_is_said_of_nothing() {
     let mut sites = Sites::default();
     assert!(sites.growing(0.99).is_empty());
     for at in 0..10 {
-        sites.push(f64::from(at), &Profile::default());
+        sites.push(f64::from(at), f64::NAN, &Profile::default());
     }
     assert!(sites.growing(0.99).is_empty());
 }

@@ -3,7 +3,8 @@
 use std::iter::successors;
 
 use super::{
-    core::{Config, Detector, Dimension, Growth, State},
+    core::{Config, Detector, Dimension, Growth},
+    hysteresis::State,
     load::adjust,
     series::{CAPACITY, Point, RECENT, Series, span},
     shape::{Shape, shape},

@@ -108,14 +108,16 @@ module.exports = {
     const root = mkdtempSync(join(tmpdir(), 'heapwise-watch-'));
     process.on('exit', () => rmSync(root, { recursive: true, force: true }));
     const watcher = new chokidar.FSWatcher({ persistent: false, ignoreInitial: true });
+    let folder = root;
     return (i) => {
       if (i % 10 !== 0) {
         return;
       }
-      const folder = join(root, `upload ${leaky ? i : i % 200}`);
+      // The upload before is finished when the next one begins.
+      watcher.unwatch(folder);
+      folder = join(root, `upload ${leaky ? i : i % 200}`);
       mkdirSync(folder, { recursive: true });
       watcher.add(folder);
-      watcher.unwatch(folder);
     };
   },
 
