@@ -2853,13 +2853,21 @@ export interface LeakDetectorOptions {
 
   /**
    * Milliseconds without a major collection after which V8 is asked to start an incremental one, if the heap has
-   * changed by 256 KiB since: without collections there is nothing to judge. 0 to 2,147,483,647 (2^31 - 1). The
-   * interval is stretched so that collections asked for take about 1 % of the time at most. Only with {@link GcTier}
-   * `v8`; elsewhere V8's own collections must do.
+   * changed by 256 KiB since: without collections there is nothing to judge. 0 to 2,147,483,647 (2^31 - 1). It is
+   * stretched as `maxGcShare` demands. Only with {@link GcTier} `v8`; elsewhere V8's own collections must do.
    *
    * @default 15_000; 0 never asks
    */
   gcInterval?: number | undefined;
+
+  /**
+   * Share of a core's time that collections asked for may take, judged by the bytes alive (about a second for each GiB) and by
+   * how long the last one took. `gcInterval` is stretched as need be, and while there is a suspicion the share is five times
+   * as large. Above 0, at most 1.
+   *
+   * @default 0.004
+   */
+  maxGcShare?: number | undefined;
 
   /**
    * A counter of what the program does, requests for instance: returns a number that only grows. Growth is then judged,

@@ -24,7 +24,7 @@ const ONE_OF_EACH = `${REQUIRE}
   globalThis.held = tracked.acquire();
   const lag = new EventLoopMonitor({ blockedThreshold: 5 }).start();
   lag.on('blocked', () => {});
-  const leak = new LeakDetector({ gcInterval: 10 }).start();
+  const leak = new LeakDetector({ gcInterval: 10, maxGcShare: 1 }).start();
   leak.on('leak', () => {});
   new Histogram().record(5);
   const monitor = createMonitor({ caches: { cache }, pools: { pool, buffers } }).start();

@@ -6,6 +6,7 @@ const { describe, it } = require('node:test');
 const binding = require('../lib/binding.js');
 const { createGcSource } = require('../lib/gc.js');
 const { createAttribution } = require('../lib/leak/attribution.js');
+const { createPace } = require('../lib/leak/collector.js');
 const { createLeakDetectorClass } = require('../lib/leak/leak-detector.js');
 const { noBridge } = require('../lib/runtime.js');
 const { LeakDetector } = require('..');
@@ -17,7 +18,7 @@ const { runScript } = require('./run-script.js');
  */
 const PROGRAM = (step) => `
   const { LeakDetector } = require('heapwise');
-  const detector = new LeakDetector({ warmup: 300, window: 700, gcInterval: 50, minGrowthPerHour: 1024 * 1024 });
+  const detector = new LeakDetector({ warmup: 300, window: 700, gcInterval: 50, maxGcShare: 1, minGrowthPerHour: 1024 * 1024 });
   const events = [];
   for (const name of ['suspect', 'leak', 'clear']) {
     detector.on(name, (report) => events.push({ name, report }));
@@ -68,6 +69,7 @@ describe('LeakDetector refuses', () => {
     minGrowthPerHour: [-1, NaN],
     confirmations: [0, 1.5],
     gcInterval: [-1, NaN, 2 ** 31],
+    maxGcShare: [0, 1.01, NaN],
   };
   for (const [name, values] of Object.entries(wrong)) {
     it(`${name} out of range or of another type`, () => {
@@ -160,6 +162,44 @@ describe('collections are asked for', () => {
     clearInterval(churn);
     detector.close();
   });
+
+  const MB = 2 ** 20;
+  /** The first of the moments at which one is due. */
+  const due = (pace) => Array.from({ length: 400_000 }, (_, at) => at).find((at) => pace.isDue(at));
+
+  it('the more seldom the more is alive, and more often while there is a suspicion', () => {
+    const pace = createPace({ interval: 100, share: 0.01 });
+    pace.end(0, MB);
+    assert.ok(Math.abs(due(pace) - 98) < 30, 'about a millisecond for each MiB');
+    pace.end(0, 1024 * MB);
+    assert.ok(Math.abs(due(pace) - 100_000) < 50);
+    pace.hurry = true;
+    assert.ok(Math.abs(due(pace) - 20_000) < 50);
+    // The interval is the least.
+    pace.end(0, 100);
+    assert.equal(due(pace), 75);
+  });
+
+  it('more seldom on a slow machine, but one that had to wait for the program does not end them', () => {
+    const pace = createPace({ interval: 100, share: 0.01 });
+    pace.ask(1000);
+    pace.ask(1050);
+    pace.end(1200, 100 * MB);
+    assert.ok(Math.abs(due(pace) - 1200 - 39_063) < 50, 'four times as much as usual');
+    pace.ask(2000);
+    pace.end(2100, 100 * MB);
+    assert.ok(Math.abs(due(pace) - 2100 - 20_000) < 50, 'two threads for 100 ms');
+    pace.end(3000, 100 * MB);
+    assert.ok(Math.abs(due(pace) - 3000 - 20_000) < 50, 'others say nothing of that');
+  });
+
+  it('not for a heap that has hardly changed', () => {
+    const pace = createPace({ interval: 100, share: 0.01 });
+    pace.end(0, 10 * MB);
+    assert.ok(!pace.isWorth(10 * MB + 200_000));
+    assert.ok(pace.isWorth(10 * MB + 300_000));
+    assert.ok(pace.isWorth(10 * MB - 300_000));
+  });
 });
 
 // Both tiers must come to the same verdicts. The profiler's log is read every 5 s only, so check() is what feeds it.
@@ -197,7 +237,7 @@ describe('a program whose heap grows', () => {
 
 describe('a program that is busy but does not grow', () => {
   it('is never called a leak, and is called steady', async () => {
-    const { events, report } = await run(STAYS, 25);
+    const { events, report } = await run(STAYS, 60);
     assert.deepEqual(
       events.filter(({ name }) => name === 'leak'),
       [],

@@ -36,6 +36,7 @@ const PROGRAM = (directory, step) => `
     warmup: 0,
     window: 500,
     gcInterval: 100,
+    maxGcShare: 1,
     attribution: 'always',
     evidence: { directory: ${JSON.stringify(directory)}, headroom: 128 * 1024 * 1024 },
   });
@@ -235,7 +236,7 @@ describe('acts of a detector', () => {
     const { LeakDetector } = require('heapwise');
     const kept = [];
     const calls = [];
-    const detector = new LeakDetector({ warmup: 200, window: 600, gcInterval: 50, ${options} });
+    const detector = new LeakDetector({ warmup: 200, window: 600, gcInterval: 50, maxGcShare: 1, ${options} });
     detector.start();
     const begin = performance.now();
     const work = setInterval(() => {

@@ -228,7 +228,7 @@ describe('a worker that ends while it is sampled', () => {
         }
       } else {
         const { LeakDetector } = require('heapwise');
-        const detector = new LeakDetector({ attribution: 'always', samplingInterval: 256, gcInterval: 10, warmup: 0 });
+        const detector = new LeakDetector({ attribution: 'always', samplingInterval: 256, gcInterval: 10, maxGcShare: 1, warmup: 0 });
         detector.start();
         const kept = [];
         let turns = 0;

@@ -19,12 +19,12 @@ const BUSY = (then) => `
   buffers.release(buffers.acquire(1e5));
   buffers.acquire(1e5).fill(1);
   buffers.acquire(100);
-  const monitor = createMonitor({ caches: { cache }, pools: { pool, buffers }, leak: { warmup: 0, gcInterval: 20 } }).start();
+  const monitor = createMonitor({ caches: { cache }, pools: { pool, buffers }, leak: { warmup: 0, gcInterval: 20, maxGcShare: 1 } }).start();
   const tracked = new ObjectPool(64, { track: 'all', min: 2 });
   globalThis.held = tracked.acquire();
   const lag = new EventLoopMonitor({ blockedThreshold: 1 }).start();
   lag.on('blocked', () => {});
-  const detector = new LeakDetector({ gcInterval: 10 }).start();
+  const detector = new LeakDetector({ gcInterval: 10, maxGcShare: 1 }).start();
   new Histogram().record(1);
   const block = (ms) => { const end = performance.now() + ms; while (performance.now() < end); };
   ${then}

@@ -62,7 +62,7 @@ const KINDS = {
     return () => cache.close();
   },
   'leak detector': () => {
-    const detector = new LeakDetector({ warmup: 0, gcInterval: 10 }).start();
+    const detector = new LeakDetector({ warmup: 0, gcInterval: 10, maxGcShare: 1 }).start();
     return () => detector.close();
   },
   'event-loop monitor': () => {
@@ -92,7 +92,7 @@ const WORKER = `
   const buffers = new BufferPool({ maxBytes: 2 ** 26, name: 'soak' });
   buffers.acquire(100).fill(1);
   buffers.release(buffers.acquire(100_000).fill(1));
-  createMonitor({ caches: { cache }, leak: { warmup: 0, gcInterval: 10 } }).start();
+  createMonitor({ caches: { cache }, leak: { warmup: 0, gcInterval: 10, maxGcShare: 1 } }).start();
   new EventLoopMonitor({ blockedThreshold: 1 }).start().on('blocked', () => {});
   const block = (ms) => { const end = performance.now() + ms; while (performance.now() < end); };
   const states = [

@@ -26,6 +26,7 @@ type Numbers =
   | 'minGrowthPerHour'
   | 'confirmations'
   | 'gcInterval'
+  | 'maxGcShare'
   | 'samplingInterval';
 
 const detector = new LeakDetector();

@@ -18,7 +18,7 @@ function peers() {
 
 /** @returns {(interval: number) => Instrument} */
 const sampled = (interval) => () => {
-  const detector = new LeakDetector({ attribution: 'always', samplingInterval: interval }).start();
+  const detector = new LeakDetector({ attribution: 'always', samplingInterval: interval, warmup: 0 }).start();
   return { pauses: () => detector.check().attribution };
 };
 
@@ -56,7 +56,7 @@ const INSTRUMENTS = {
   'no detector': () => ({}),
   'no detector, again': () => ({}),
   'heapwise, monitoring': () => {
-    new LeakDetector({ attribution: 'off' }).start();
+    new LeakDetector({ attribution: 'off', warmup: 0 }).start();
     return {};
   },
   'heapwise, sampling at 512 KiB': sampled(512 * 1024),

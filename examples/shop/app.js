@@ -23,7 +23,7 @@ function createShop({ leak }) {
     caches: { catalogue },
     pools: { images },
     // A demonstration cannot wait as long as a service can: a minute must be enough for a verdict.
-    leak: { warmup: 8000, window: 10_000, gcInterval: 2000 },
+    leak: { warmup: 8000, window: 10_000, gcInterval: 2000, maxGcShare: 0.05 },
   });
 
   const app = express();

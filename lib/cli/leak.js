@@ -9,6 +9,8 @@ const { FORMATS: REPORT_FORMATS } = require('../leak/format.js');
 const { variable } = require('../leak/settings.js');
 
 const LEAK_FOUND = 3;
+/** Share of a core's time for collections: whoever looks for a leak wants to know soon. */
+const GC_SHARE = 0.05;
 /** Milliseconds between two looks for a report. */
 const LOOK = 250;
 /** Milliseconds that a program has to end by itself, when it is asked to. */
@@ -110,6 +112,7 @@ function run([program, ...args], { folder, keepRunning, settings }) {
     ...process.env,
     ...Object.fromEntries(variables),
     [variable('gcInterval')]: String(Math.max(100, settings.window / 15)),
+    [variable('maxGcShare')]: String(GC_SHARE),
     HEAPWISE_LEAK_FORMAT: 'json',
     HEAPWISE_LEAK_REPORT_FOLDER: folder,
     NODE_OPTIONS: `${process.env.NODE_OPTIONS ?? ''} ${register}`.trim(),

@@ -52,7 +52,11 @@ function createLeakDetectorClass({ binding, gc, createAttribution, createGuard }
       const config = { warmup, window, minPoints, confidence, floor, confirmations };
       this.#settings = settings;
       this.#verdict = new binding.LeakVerdict(config);
-      this.#collector = createCollector({ gc, interval: settings.gcInterval });
+      this.#collector = createCollector({
+        gc,
+        interval: settings.gcInterval,
+        share: settings.maxGcShare,
+      });
       this.#search = createSiteSearch({
         attribution: createAttribution(),
         verdict: this.#verdict,
@@ -120,6 +124,7 @@ function createLeakDetectorClass({ binding, gc, createAttribution, createGuard }
       }
       this.#announced = 'warming';
       this.#leakSince = null;
+      this.#collector.hurry = false;
       this.#search.forget();
       this.#reactions.reset();
     }
@@ -151,7 +156,7 @@ function createLeakDetectorClass({ binding, gc, createAttribution, createGuard }
       const now = performance.now();
       const newest = points[points.length - 1];
       const work = this.#push(points);
-      this.#collector.noteMajor(now, newest.used);
+      this.#collector.noteMajor(now - newest.age, newest.used);
       const isNearLimit = this.#reactions.isNearLimit(newest.used, this.#sampler?.latest());
       if (isNearLimit) {
         this.#search.start();
@@ -199,6 +204,7 @@ function createLeakDetectorClass({ binding, gc, createAttribution, createGuard }
       }
       this.#announced = state;
       this.#leakSince = state === 'leak' ? Date.now() : null;
+      this.#collector.hurry = state === 'suspect';
       if (state === 'leak' || state === 'suspect') {
         if (this.#running) {
           this.#search.pursue();

@@ -37,6 +37,7 @@ function readOptions(options) {
       min: 0,
       max: LONGEST_TIMER,
     }),
+    maxGcShare: validate.number(given.maxGcShare, 'maxGcShare', { default: 0.004, above: 0, max: 1 }),
     /** @type {(() => number) | undefined} */
     operations: validate.fn(given.operations, 'operations', { optional: true }),
     attribution: validate.oneOf(given.attribution, 'attribution', ['suspect', 'always', 'off']),

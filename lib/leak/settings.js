@@ -10,6 +10,7 @@ const NUMBERS = [
   'minGrowthPerHour',
   'confirmations',
   'gcInterval',
+  'maxGcShare',
   'samplingInterval',
 ];
 const TEXTS = ['attribution'];
