@@ -2814,7 +2814,8 @@ export interface LeakDetectorOptions {
   /**
    * Milliseconds that one of the three windows spans which must rise one after the other. A number > 0. Take it longer
    * than the program's own cycles (batches, sweeps, cache lifetimes), or these look like leaks. The first verdict
-   * takes `warmup` and three windows, a leak half a window more: 8 minutes with the defaults.
+   * takes `warmup` and three windows, a leak half a window more: 8 minutes with the defaults. A heap of more than 100 MiB in
+   * which V8 collects seldom takes longer; see `maxGcShare`.
    *
    * @default 120_000
    */
@@ -2844,8 +2845,9 @@ export interface LeakDetectorOptions {
   minGrowthPerHour?: number | undefined;
 
   /**
-   * Rising evaluations in a row that make a suspect a leak, and others in a row that take it back. There is one
-   * evaluation after each major collection. An integer from 1 to 1000.
+   * Rising evaluations in a row that make a suspect a leak, if they last half a window, and others in a row that take a
+   * suspicion back. A leak is taken back by as many that last a window or more. There is one evaluation after each major
+   * collection. An integer from 1 to 1000.
    *
    * @default 3
    */
@@ -2863,7 +2865,8 @@ export interface LeakDetectorOptions {
   /**
    * Share of a core's time that collections asked for may take, judged by the bytes alive (about a second for each GiB) and by
    * how long the last one took. `gcInterval` is stretched as need be, and while there is a suspicion the share is five times
-   * as large. Above 0, at most 1.
+   * as large. Above 0, at most 1. A verdict needs `minPoints` collections in three windows, V8's own included: with the
+   * defaults those asked for are enough for heaps of up to about 100 MiB, and larger ones take the longer.
    *
    * @default 0.004
    */
@@ -3047,7 +3050,8 @@ export interface LeakSite extends LeakFrame {
   deaths: number;
   /**
    * Chance, 0 to 1, of so many births among births and deaths where both are equally likely, as they are when a store is
-   * full (binomial test), times the number of sites tested.
+   * full (binomial test), times the number of sites tested. Of a site whose content is made anew all the time, which has
+   * hardly any births: the chance of such a rise of all that is alive.
    */
   pValue: number;
   /** The call path of most of it, innermost first. */
@@ -3178,8 +3182,8 @@ export interface LeakReport {
   /** When the state became `leak`: milliseconds since the Unix epoch; null in every other state. */
   since: number | null;
   /**
-   * The dimension that rises fastest, the resident set only when no other does; null when none does, as in a leak that has
-   * just stopped growing.
+   * The dimension that rises fastest, the resident set only when no other does; null when none does, as in a leak that
+   * does not grow at the moment, by chance or because it has ended; growth and time are 0 and null then.
    */
   dimension: LeakDimension | null;
   /** What that is; null when none rises. */
@@ -3243,8 +3247,8 @@ export interface LeakDetectorEvents {
  * A dimension rises when, over a stretch that holds three windows, the corrected Mann-Kendall test finds a trend, the
  * Theil-Sen slope lies above the floor with the confidence asked for, the rise stands out of the scatter, and each
  * window lies above the one before; and when neither a step nor a curve that flattens out fits better than a line
- * (compared by AICc). One rising evaluation makes a `suspect`, several a `leak`, as many others take it back. The
- * resident set alone makes a `suspect` only: it belongs to the whole process, and does not shrink when objects die.
+ * (compared by AICc). One rising evaluation makes a `suspect`, several a `leak`; as many others take a suspicion back. A leak
+ * stays one until the newest data contradict it for a window, or nothing has risen for four and a half. The resident set alone makes a `suspect` only: it belongs to the whole process, and does not shrink when objects die.
  *
  * All this is over the work done rather than over time, so quiet hours do not bend a line; and what only follows the load
  * is taken out first.

@@ -185,12 +185,16 @@ describe('collections are asked for', () => {
     pace.ask(1000);
     pace.ask(1050);
     pace.end(1200, 100 * MB);
-    assert.ok(Math.abs(due(pace) - 1200 - 39_063) < 50, 'four times as much as usual');
+    assert.ok(Math.abs(due(pace) - 1200 - 19_531) < 50, 'twice as much as usual');
     pace.ask(2000);
-    pace.end(2100, 100 * MB);
-    assert.ok(Math.abs(due(pace) - 2100 - 20_000) < 50, 'two threads for 100 ms');
+    pace.end(2070, 100 * MB);
+    assert.ok(Math.abs(due(pace) - 2070 - 14_000) < 50, 'two threads for 70 ms');
     pace.end(3000, 100 * MB);
-    assert.ok(Math.abs(due(pace) - 3000 - 20_000) < 50, 'others say nothing of that');
+    assert.ok(Math.abs(due(pace) - 3000 - 14_000) < 50, 'others say nothing of that');
+    pace.ask(4000);
+    pace.begin(50_000);
+    pace.end(50_100, 100 * MB);
+    assert.ok(Math.abs(due(pace) - 50_100 - 14_000) < 50, 'nor what never came');
   });
 
   it('not for a heap that has hardly changed', () => {

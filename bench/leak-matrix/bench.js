@@ -76,6 +76,9 @@ function summaries(answers) {
  * @param {any[]} answers
  */
 function confusion(prefix, answers) {
+  if (answers.length === 0) {
+    return [];
+  }
   const leaky = answers.filter((answer) => answer.leaky === true);
   const steady = answers.filter((answer) => answer.leaky === false);
   const rules = { heapwise: ({ first }) => first.leak !== undefined };

@@ -1,7 +1,7 @@
 'use strict';
 
 /**
- * Judges recorded series, then runs programs of the matrix, three at a time for each core, which they use a tenth of:
+ * Judges recorded series, then runs programs of the matrix, four at a time for each core, which they use a tenth of:
  * `node child.js PACKAGES SPEED NAME...`. Prints the answers by name as one line of JSON.
  */
 
@@ -11,8 +11,8 @@ const { runChild } = require('../lib/run-child.js');
 const { recorded, replay } = require('./recorded.js');
 
 const PROGRAM = join(__dirname, 'program.js');
-const SECONDS = { full: 45, quick: 30 };
-const LANES = 3 * availableParallelism();
+const SECONDS = { full: 60, quick: 30 };
+const LANES = 4 * availableParallelism();
 /** Milliseconds for what a program needs beside. */
 const SLACK = 60_000;
 

@@ -98,7 +98,7 @@ function load({ source, file, read }) {
   const [, ...rows] = readFileSync(path, 'utf8').trim().split('\n');
   const points = rows.map((row, i) => read(row.split(','), i));
   const [{ at: begin }] = points;
-  return points.filter(({ used }) => Number.isFinite(used)).map(({ at, used }) => ({ at: at - begin, used }));
+  return points.filter(({ used }) => used > 0).map(({ at, used }) => ({ at: at - begin, used }));
 }
 
 /** What is said of a series, in the form of the answers of programs. @param {Recorded} series */

@@ -109,10 +109,10 @@ function run([program, ...args], { folder, keepRunning, settings }) {
   const variables = Object.entries(settings).map(([option, value]) => [variable(option), String(value)]);
   const register = `--require=${JSON.stringify(require.resolve('../register.js'))}`;
   const env = {
-    ...process.env,
-    ...Object.fromEntries(variables),
     [variable('gcInterval')]: String(Math.max(100, settings.window / 15)),
     [variable('maxGcShare')]: String(GC_SHARE),
+    ...process.env,
+    ...Object.fromEntries(variables),
     HEAPWISE_LEAK_FORMAT: 'json',
     HEAPWISE_LEAK_REPORT_FOLDER: folder,
     NODE_OPTIONS: `${process.env.NODE_OPTIONS ?? ''} ${register}`.trim(),

@@ -12,7 +12,7 @@ const COST_PER_BYTE = 1000 / 2 ** 30;
 /** Threads that work on a collection while the program waits for it: its own, and one of V8's at least. */
 const THREADS = 2;
 /** By how much slower than usual a machine may be; what takes longer has waited for the program. */
-const MOST_UNUSUAL = 4;
+const MOST_UNUSUAL = 2;
 /** By how much the share is larger while there is something to be found. */
 const HURRY = 5;
 
@@ -44,6 +44,11 @@ function createPace({ interval, share }) {
       const allowed = Math.min(1, isInHurry ? HURRY * share : share);
       // Half a period of slack, or a timer that is early by a millisecond would skip every second turn.
       return now - ended >= Math.max(interval, cost() / allowed) - interval / 4;
+    },
+    /** Nothing that was asked for earlier comes any more. @param {number} now */
+    begin(now) {
+      ended = now;
+      asked = Infinity;
     },
     /** One was asked for. @param {number} now */
     ask(now) {
@@ -96,7 +101,7 @@ function createCollector({ gc, interval, share }) {
 
   return {
     start() {
-      pace.end(performance.now(), 0);
+      pace.begin(performance.now());
       if (interval > 0) {
         // Twice per interval, so that a collection comes at most half an interval late.
         timer = setInterval(collectIfQuiet, interval / 2);

@@ -89,6 +89,9 @@ function createLeakDetectorClass({ binding, gc, createAttribution, createGuard }
       if (this.#settings.attribution === 'always') {
         this.#search.start();
       }
+      if (this.#announced === 'suspect' || this.#announced === 'leak') {
+        this.#search.pursue();
+      }
       return this;
     }
 
@@ -124,7 +127,7 @@ function createLeakDetectorClass({ binding, gc, createAttribution, createGuard }
       }
       this.#announced = 'warming';
       this.#leakSince = null;
-      this.#collector.hurry = false;
+      this.#search.relax();
       this.#search.forget();
       this.#reactions.reset();
     }
@@ -157,11 +160,12 @@ function createLeakDetectorClass({ binding, gc, createAttribution, createGuard }
       const newest = points[points.length - 1];
       const work = this.#push(points);
       this.#collector.noteMajor(now - newest.age, newest.used);
+      this.#search.note(now, newest);
       const isNearLimit = this.#reactions.isNearLimit(newest.used, this.#sampler?.latest());
       if (isNearLimit) {
         this.#search.start();
       }
-      const hasRead = this.#search.afterMajor(now, newest, work, this.#announced === 'leak');
+      const hasRead = this.#search.read(now, work, this.#announced === 'leak');
       if (hasRead && !this.#located && this.#announced === 'leak') {
         this.#announceSites();
       }
@@ -169,6 +173,7 @@ function createLeakDetectorClass({ binding, gc, createAttribution, createGuard }
       if (this.#search.rest(now, !isNearLimit) && this.#announced === 'steady') {
         this.#search.forget();
       }
+      this.#collector.hurry = this.#search.isOpen;
       this.#reactions.afterMajor(this.#announced);
     }
 
@@ -204,7 +209,6 @@ function createLeakDetectorClass({ binding, gc, createAttribution, createGuard }
       }
       this.#announced = state;
       this.#leakSince = state === 'leak' ? Date.now() : null;
-      this.#collector.hurry = state === 'suspect';
       if (state === 'leak' || state === 'suspect') {
         if (this.#running) {
           this.#search.pursue();
@@ -212,9 +216,10 @@ function createLeakDetectorClass({ binding, gc, createAttribution, createGuard }
         if (state === 'leak') {
           this.#reactions.act();
         }
-        this.emit(state, this.#report());
         this.#located = false;
-        if (state === 'leak') {
+        this.emit(state, this.#report());
+        // A listener may have closed or reset it.
+        if (this.#announced === 'leak' && this.#running) {
           this.#announceSites();
         }
         return;

@@ -5,10 +5,10 @@ const { describeSites } = require('./sites.js');
 /** Readings of the profiler in one window. */
 const READINGS_PER_WINDOW = 8;
 /**
- * Readings for which a rise of the heap waits for a site that grows. After them it does no more: what grows may be of a kind
- * that is not seen, such as arrays that double.
+ * Windows for which a rise of the heap waits for a site that grows, and readings that it needs at least. After them it does no
+ * more: what grows may be of a kind that is not seen, such as arrays that double.
  */
-const MOST_READINGS = 8 * READINGS_PER_WINDOW;
+const PATIENCE = { windows: 8, readings: 16 };
 /**
  * Windows for which the profiler goes on when nothing is suspected any more, as the next suspicion begins where it was; and
  * when the sites are known, as they become more exact.
@@ -18,8 +18,8 @@ const LINGERING_WINDOWS = 4;
 const EXPLAINED = { least: 0.4, most: 2 };
 /** Samples of the leak that one window should bring: enough to tell growth from chance. */
 const SAMPLES_PER_WINDOW = 100;
-/** Samples a second that are affordable: each takes a stack, some 5 us. */
-const SAMPLES_PER_SECOND = 1000;
+/** Samples a second that are affordable while there is a suspicion: each takes a stack, some 5 us. */
+const SAMPLES_PER_SECOND = 4000;
 /** Range of the interval between samples that is chosen here, in bytes. */
 const FINEST_INTERVAL = 4096;
 const COARSEST_INTERVAL = 512 * 1024;
@@ -37,8 +37,12 @@ function createSiteSearch({ attribution, verdict, settings }) {
   const { window, confidence, samplingInterval } = settings;
   /** Sites of the newest reading; those of the last run once sampling has ended. @type {import('../..').LeakSite[]} */
   let sites = [];
+  /** When a suspicion began, and the readings until then; undefined while there is none. @type {{ at: number, readings: number } | undefined} */
+  let pursuit;
   /** Since when sites need not be looked for, because there is no suspicion, or they are known. */
   let restsFrom = Infinity;
+  /** Whether this pursuit has come to its end. */
+  let isOver = false;
   /** Bytes allocated per second, from the newest two points that have them. */
   let allocationRate = 0;
   /** @type {{ at: number, allocated: number } | undefined} */
@@ -78,9 +82,21 @@ function createSiteSearch({ attribution, verdict, settings }) {
   }
 
   function isSettled() {
-    const [heap] = verdict.dimensions();
-    // What grows may be outside of the heap, held by objects too few and small to be compared.
-    return heap.growth === 'rising' ? isExplained() : sites.length > 0;
+    const [heap, ...outside] = verdict.dimensions();
+    if (heap.growth === 'rising') {
+      return isExplained();
+    }
+    // What grows outside of the heap is held by objects too few and small to be compared. (The last is the resident set.)
+    return outside.slice(0, -1).some(({ growth }) => growth === 'rising') && sites.length > 0;
+  }
+
+  /** Whether sites were looked for long enough since the suspicion began. */
+  function isPatienceOver() {
+    if (pursuit === undefined) {
+      return false;
+    }
+    const readings = attribution.describe().readings - pursuit.readings;
+    return performance.now() - pursuit.at > PATIENCE.windows * window && readings >= PATIENCE.readings;
   }
 
   return {
@@ -89,17 +105,23 @@ function createSiteSearch({ attribution, verdict, settings }) {
     },
     /** Looks for sites from now on, but for no verdict: without harm to the program's speed. */
     start,
-    stop: attribution.stop,
+    stop() {
+      pursuit = undefined;
+      restsFrom = Infinity;
+      attribution.stop();
+    },
     /** There is a suspicion: looks closely. */
     pursue() {
       restsFrom = Infinity;
+      isOver = false;
       start();
       attribution.sharpen();
+      pursuit ??= { at: performance.now(), readings: attribution.describe().readings };
     },
-    /** There is none any more. */
+    /** There is none any more; but what is sampled meanwhile must be seen as well, in case that there is another one. */
     relax() {
+      pursuit = undefined;
       restsFrom = performance.now();
-      attribution.blur();
     },
     forget() {
       sites = [];
@@ -109,18 +131,24 @@ function createSiteSearch({ attribution, verdict, settings }) {
      *
      * @param {number} now
      * @param {import('../binding.js').GcPoint} newest
-     * @param {number} work done until then, in a unit of the program's own
-     * @param {boolean} keep whether sites that were known stay known while none grow: of a leak the last ones are better
-     *   than nothing, since what grows may rest for a while
-     * @returns {boolean} whether there was a reading
      */
-    afterMajor(now, newest, work, keep) {
-      const { allocated } = newest;
-      const at = now - newest.age;
+    note(now, { age, allocated }) {
+      const at = now - age;
       if (lastAllocated !== undefined && at > lastAllocated.at) {
         allocationRate = ((allocated - lastAllocated.allocated) / (at - lastAllocated.at)) * 1000;
       }
       lastAllocated = { at, allocated };
+    },
+    /**
+     * Time for a reading, after a major collection.
+     *
+     * @param {number} now
+     * @param {number} work done until then, in a unit of the program's own
+     * @param {boolean} keep whether sites that were known stay known while none grow: of a leak the last ones are better
+     *   than nothing, since what grows may rest for a while
+     * @returns {boolean} whether there was one
+     */
+    read(now, work, keep) {
       if (!attribution.afterMajor(now, window / READINGS_PER_WINDOW, work)) {
         return false;
       }
@@ -134,14 +162,19 @@ function createSiteSearch({ attribution, verdict, settings }) {
      * Ends when the sites are known, or were looked for long enough, or when there is nothing to be found any more.
      *
      * @param {number} now
-     * @param {boolean} mayStop
+     * @param {boolean} mayStop whether nothing else wants the profiler
      * @returns {boolean} whether it has just ended
      */
     rest(now, mayStop) {
+      const isIdle = (pursuit === undefined || isOver) && restsFrom === Infinity && attribution.running;
+      if (isIdle && mayStop && settings.attribution !== 'always') {
+        restsFrom = now;
+      }
       if (now - restsFrom <= LINGERING_WINDOWS * window) {
         return false;
       }
       restsFrom = Infinity;
+      isOver = true;
       attribution.blur();
       if (mayStop && settings.attribution !== 'always') {
         attribution.stop();
@@ -149,21 +182,22 @@ function createSiteSearch({ attribution, verdict, settings }) {
       return true;
     },
     /** Whether a rise of the heap has to wait: its objects are being looked at, and what grows among them is not known yet. */
-    holds() {
-      const { source, readings } = attribution.describe();
-      return source !== 'off' && readings < MOST_READINGS && !isExplained();
-    },
+    holds: () => attribution.running && !isExplained() && !isPatienceOver(),
     /**
-     * Of a leak: whether the sites are known. If so, or if they were looked for long enough, the search may come to its end.
+     * Of a leak: whether the sites are known. If so, or if they were looked for long enough, the search comes to its end.
      *
      * @returns {boolean}
      */
     conclude() {
       const settled = isSettled();
-      if (settled || attribution.describe().readings >= MOST_READINGS) {
-        restsFrom = performance.now();
+      if (!isOver && (settled || isPatienceOver())) {
+        restsFrom = Math.min(restsFrom, performance.now());
       }
       return settled;
+    },
+    /** Whether there is something to be found still. */
+    get isOpen() {
+      return pursuit !== undefined && !isOver && restsFrom === Infinity;
     },
     /** The text of a `.heapprofile` file; undefined while nothing is sampled. */
     heapprofile: () => (attribution.running ? attribution.heapprofile() : undefined),

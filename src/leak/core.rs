@@ -39,7 +39,7 @@ pub struct Config {
     pub min_points: usize,
     /// Growth per hour, in bytes, up to which a rise is not a leak. >= 0.
     pub floor: f64,
-    /// Rising evaluations in a row that make a leak, and others that clear it. >= 1.
+    /// Evaluations in a row that decide; see [`hysteresis`](super::hysteresis). >= 1.
     pub confirmations: u32,
 }
 
@@ -109,7 +109,7 @@ pub struct Assessment {
     pub trend: Option<Trend>,
     /// Work per second over that stretch; NaN when not known.
     pub work_rate: f64,
-    /// The finding of the newest stretch, and its trend for each unit of work or second.
+    /// What the newest stretch says.
     newest: Option<Newest>,
 }
 
@@ -142,7 +142,7 @@ struct Rise {
 }
 
 impl Assessment {
-    /// The rise that it found.
+    /// The rise that was found.
     fn rise(&self) -> Option<Rise> {
         let trend = self.trend.filter(|_| self.growth == Growth::Rising)?;
         Some(Rise { slope: trend.slope, rate: self.work_rate })
@@ -241,30 +241,36 @@ impl Detector {
         let bounds = Bounds { evaluations: confirmations, window, recent, pace };
         let resident_rises = resident == Growth::Rising;
         let state = self.hysteresis.take(now, evidence, resident_rises, &bounds);
-        if state != State::Leak {
-            self.rises = [None; 4];
-        } else if evidence == Evidence::Rising {
-            self.rises = self.assessments.map(|assessment| assessment.rise());
-        }
+        self.keep_rises(state == State::Leak);
         state
     }
 
-    /// Whether nothing of what made the leak goes on.
+    /// Remembers what made the leak: each dimension as it rose last.
+    fn keep_rises(&mut self, is_leak: bool) {
+        let [owned @ .., _resident] = &mut self.rises;
+        for (rise, assessment) in owned.iter_mut().zip(&self.assessments) {
+            *rise = assessment.rise().or(*rise).filter(|_| is_leak);
+        }
+    }
+
+    /// Whether the newest data contradict all that made the leak; nothing did where there is none.
     fn has_ended(&self) -> bool {
         let goes_on = |(rise, assessment): (&Option<Rise>, &Assessment)| {
             rise.is_some_and(|rise| {
                 !assessment.newest.is_some_and(|newest| newest.contradicts(rise))
             })
         };
-        let [owned @ .., _resident] = &self.rises;
-        !owned.iter().zip(&self.assessments).any(goes_on)
+        !self.rises.iter().zip(&self.assessments).any(goes_on)
     }
 
-    /// The work done so far, and the seconds that a unit of it takes on average; NaN while not known.
+    /// The work done so far, and the seconds that a unit of it takes: the median, since an hour of import is no measure of the
+    /// days after it, nor a night. NaN while not known.
     fn work_and_pace(&self) -> (f64, f64) {
         let of_series = |series: &Series| {
-            let last = series.last()?;
-            Some((last.work, series.span() / work_between(series.whole().first()?, &last)?))
+            let loads = series.whole().iter().map(|point| point.load);
+            let known: Vec<f64> = loads.filter(|load| load.is_finite()).collect();
+            let load = (!known.is_empty()).then(|| median(known)).filter(|load| *load > 0.0)?;
+            Some((series.last()?.work, 1.0 / load))
         };
         self.series.iter().find_map(of_series).unwrap_or((f64::NAN, f64::NAN))
     }
@@ -350,11 +356,7 @@ fn assess(series: &Series, config: &Config) -> Assessment {
 
 /// The work done over a stretch; `None` when that is not known, or nothing.
 fn work(points: &[Point]) -> Option<f64> {
-    work_between(points.first()?, points.last()?)
-}
-
-/// The same between two points.
-fn work_between(first: &Point, last: &Point) -> Option<f64> {
+    let (first, last) = (points.first()?, points.last()?);
     let done = last.work - first.work;
     (done > 0.0 && done.is_finite()).then_some(done)
 }

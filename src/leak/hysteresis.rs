@@ -4,7 +4,7 @@
 //! leak. As many without a rise take a suspicion back. A leak asks for more: that nothing rises for a whole window while the newest
 //! data contradict that it goes on, or, where they are too noisy to say so, for as long as these data reach back.
 //!
-//! Half a window is one of time and of work: while nothing is done, nothing is confirmed and nothing taken back.
+//! What makes a leak, and what takes it back, must last in time and in work: while nothing is done, nothing is learnt.
 
 /// The state of a detector.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -51,7 +51,7 @@ pub struct Bounds {
     pub window: f64,
     /// Seconds that the newest data reach back.
     pub recent: f64,
-    /// Seconds that a unit of work takes on average; NaN while not known.
+    /// Seconds that a unit of work takes; NaN while not known.
     pub pace: f64,
 }
 
@@ -60,7 +60,7 @@ pub struct Bounds {
 pub enum Evidence {
     /// One of them rises.
     Rising,
-    /// The same, but that may not make a leak yet.
+    /// The same, but that may not make a leak yet. It counts for how long there was a rise, not for how often.
     Held,
     /// None of them rises.
     Calm,
@@ -81,14 +81,16 @@ impl Run {
         self.count += 1;
     }
 
-    /// Whether it has enough evaluations, over as many seconds of time and of average work.
-    fn lasts(&self, seconds: f64, now: Moment, bounds: &Bounds) -> bool {
-        self.count >= bounds.evaluations
-            && self.begun.is_some_and(|begun| {
-                // The least of a number and NaN is the number.
-                let passed = (now.at - begun.at).min((now.work - begun.work) * bounds.pace);
-                passed >= seconds
-            })
+    /// Whether it has lasted as many seconds.
+    fn lasts(&self, seconds: f64, now: Moment) -> bool {
+        self.begun.is_some_and(|begun| now.at - begun.at >= seconds)
+    }
+
+    /// The same, of work as well.
+    fn lasts_in_work(&self, seconds: f64, now: Moment, pace: f64) -> bool {
+        // What is not known is no reason to wait.
+        let is_short = |begun: Moment| (now.work - begun.work) * pace < seconds;
+        self.lasts(seconds, now) && !self.begun.is_some_and(is_short)
     }
 }
 
@@ -97,6 +99,8 @@ impl Run {
 pub struct Hysteresis {
     state: State,
     rising: Run,
+    /// Those of a rise that were not held.
+    free: Run,
     calm: Run,
     ended: Run,
 }
@@ -125,18 +129,27 @@ impl Hysteresis {
             // One that does not rise, among many that do, is chance: a curve fits by luck.
             if self.calm.count >= 2 {
                 self.rising = Run::default();
+                self.free = Run::default();
             }
+        }
+        match evidence {
+            Evidence::Rising => self.free.extend(now),
+            Evidence::Held => self.free = Run::default(),
+            Evidence::Calm | Evidence::Ended => {}
         }
         if evidence == Evidence::Ended {
             self.ended.extend(now);
         } else {
             self.ended = Run::default();
         }
-        let Bounds { window, recent, .. } = *bounds;
-        let confirmed =
-            evidence == Evidence::Rising && self.rising.lasts(window / 2.0, now, bounds);
-        let is_calm = self.calm.lasts(window / 2.0, now, bounds);
-        let is_over = self.ended.lasts(window, now, bounds) || self.calm.lasts(recent, now, bounds);
+        let Bounds { evaluations, window, recent, pace } = *bounds;
+        let confirmed = evidence == Evidence::Rising
+            && self.free.count >= evaluations
+            && self.rising.lasts_in_work(window / 2.0, now, pace);
+        let is_calm = self.calm.count >= evaluations && self.calm.lasts(window / 2.0, now);
+        let is_over = self.calm.count >= evaluations
+            && (self.ended.lasts_in_work(window, now, pace)
+                || self.calm.lasts_in_work(recent, now, pace));
         self.state = match self.state {
             _ if confirmed => State::Leak,
             State::Leak if !is_over => State::Leak,

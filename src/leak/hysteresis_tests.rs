@@ -79,6 +79,10 @@ fn while_nothing_is_done_nothing_is_confirmed_and_nothing_taken_back() {
     let mut run = Program::leaking();
     assert_eq!(run.take(1000, Ended, 0.01), State::Leak, "a night");
     assert_eq!(run.take(7, Ended, 10.0), State::Steady);
+    // A suspicion may go to sleep.
+    let mut run = Program::new();
+    run.take(1, Rising, 10.0);
+    assert_eq!(run.take(4, Calm, 0.01), State::Steady);
     // Where work is not known, time counts.
     let mut run = Program::leaking();
     run.now.work = f64::NAN;
@@ -89,6 +93,9 @@ fn while_nothing_is_done_nothing_is_confirmed_and_nothing_taken_back() {
 fn what_is_held_is_no_leak_and_the_resident_set_alone_no_more_than_a_suspicion() {
     let mut run = Program::new();
     assert_eq!(run.take(100, Held, 10.0), State::Suspect);
+    assert_eq!(run.take(2, Rising, 10.0), State::Suspect, "one lucky reading does not decide");
+    run.take(1, Held, 10.0);
+    assert_eq!(run.take(2, Rising, 10.0), State::Suspect);
     assert_eq!(run.take(1, Rising, 10.0), State::Leak);
     let mut run = Program::new();
     for at in 0..100 {

@@ -13,13 +13,16 @@
 //! (batches, bursts) are fewer events than their number, so the second half must rise throughout, too: in each third of its
 //! work births outweigh deaths, and the last third does not fall much behind.
 //!
-//! A store whose content is made anew all the time has no survivors. Of a site without any sign of births, all that is alive
-//! is looked at instead, whatever its age: it must rise in a line by the test of [`trend`](super::trend).
+//! A site with a turnover follows the traffic, which comes in episodes: of it more readings are needed than of one that keeps
+//! what it allocates.
+//!
+//! A store whose content is made anew all the time has no survivors. Of a site with hardly any of them, all that is alive is
+//! looked at instead, whatever its age: it must rise in a line by the test of [`trend`](super::trend), and by more samples than
+//! chance would have.
 
 use std::{collections::HashMap, ops::Range, sync::Arc};
 
 use super::{
-    fit::medians_of_thirds,
     normal::upper_tail,
     shape::{Shape, shape},
     trend::trend,
@@ -33,6 +36,13 @@ use crate::{
 const MAX_STEPS: usize = 64;
 /// Fewest steps that are judged: half of them count.
 const MIN_STEPS: usize = 8;
+/// Deaths for each birth up to which a site keeps nearly all that survives once. With more of them it has a turnover, of which
+/// some steps tell little: sessions follow the traffic.
+const FEW_DEATHS: f64 = 0.125;
+/// Survivors for each fresh sample up to which the content of a site counts as made anew each time.
+const FEW_SURVIVORS: f64 = 0.125;
+/// Fewest steps that are judged of a site with a turnover.
+const TURNOVER_STEPS: usize = 24;
 /// Parts of the steps that count, of as much work each, each of which must grow.
 const PARTS: usize = 3;
 /// Chance from which survivors are no sign of growth at all.
@@ -90,6 +100,8 @@ impl Amount {
 struct Step {
     births: Amount,
     deaths: Amount,
+    /// What is alive at its end of what was allocated in it.
+    fresh: Amount,
 }
 
 #[derive(Debug, Default)]
@@ -289,6 +301,15 @@ impl Sites {
         is_known.then_some(work)
     }
 
+    /// Seconds that a unit of the counted work takes, from the end of step `from` on; NaN where not known.
+    fn seconds_per_work(&self, from: usize) -> f64 {
+        let range = |values: &[f64], from: usize| Some(values.last()? - values.get(from)?);
+        let seconds = range(&self.times, from);
+        // There is one reading before the first step.
+        let work = range(&self.counters, from + 1).filter(|work| *work > 0.0);
+        seconds.zip(work).map_or(f64::NAN, |(seconds, work)| seconds / work)
+    }
+
     /// Whether anything was seen to go.
     #[must_use]
     pub const fn has_deaths(&self) -> bool {
@@ -314,29 +335,34 @@ impl Sites {
         let work = counted_work
             .clone()
             .unwrap_or_else(|| self.samples().get(from..).unwrap_or_default().to_vec());
-        let parts_of = parts(&work);
+        let thirds = parts(&work);
         let all_work: f64 = work.iter().sum();
         let seconds_per_work = counted_work.map_or(f64::NAN, |_| span / all_work);
-        let mut with_survivors = 0.0;
-        let mut found = Vec::new();
+        // What is alive is compared from the first of these steps to the last; survivors come from a step earlier.
+        let seconds_per_work_alive = self.seconds_per_work(from);
+        let (mut with_survivors, mut found) = (0.0, Vec::new());
         for (key, history) in &self.histories {
             let counted = history.steps.get(from..).unwrap_or_default();
-            let of_parts: Vec<(Step, f64)> = parts_of
-                .iter()
-                .map(|part| (total(counted.get(part.steps.clone()).unwrap_or_default()), part.work))
-                .collect();
             let sum = total(counted);
             let (births, deaths) = (sum.births.samples, sum.deaths.samples);
             if births + deaths > 0.0 {
                 with_survivors += 1.0;
             }
-            let by_survivors = growth(&of_parts)
+            let by_survivors = growth(&of_parts(counted, &thirds))
+                .filter(|_| deaths <= FEW_DEATHS * births || steps >= TURNOVER_STEPS)
                 .map(|bytes| (bytes * all_work / span, binomial_tail(births, births + deaths)))
                 .filter(|(_, p_value)| *p_value < LIKELY);
-            let by_total = || total_growth(self.times.get(from..)?, history.totals.get(from..)?);
-            // What has no survivors may still grow: a store whose content is made anew each time.
-            let grown = by_survivors.or_else(by_total);
-            if let Some((bytes_per_second, p_value)) = grown {
+            // What has hardly any survivors may still grow: a store whose content is made anew each time.
+            let is_made_anew = births <= FEW_SURVIVORS * sum.fresh.samples;
+            let by_total = || {
+                let totals = history.totals.get(from..).filter(|_| is_made_anew)?;
+                total_growth(self.times.get(from..)?, totals, counted)
+            };
+            if let Some((bytes_per_second, p_value)) = by_survivors.or_else(by_total) {
+                let seconds_per_work = match by_survivors {
+                    Some(_) => seconds_per_work,
+                    None => seconds_per_work_alive,
+                };
                 let site = GrowingSite {
                     site: key.clone(),
                     stack: history.stack.clone(),
@@ -352,7 +378,8 @@ impl Sites {
         }
         let all = self.histories.len() as f64;
         let corrected = |(site, by_survivors): (GrowingSite, bool)| {
-            let tested = if by_survivors { with_survivors } else { all };
+            // Two kinds of tests, each of as many sites.
+            let tested = 2.0 * if by_survivors { with_survivors } else { all };
             GrowingSite { p_value: (site.p_value * tested).min(1.0), ..site }
         };
         let mut found: Vec<_> = found.into_iter().map(corrected).collect();
@@ -364,7 +391,8 @@ impl Sites {
 
 /// What happened to a site between two readings; `before` has one epoch less than `after`.
 fn step(before: &[Amount], after: &[Amount]) -> Step {
-    let mut step = Step::default();
+    let fresh = after.last().copied().unwrap_or_default();
+    let mut step = Step { fresh, ..Step::default() };
     let closed = before.len();
     for (epoch, (&was, &is)) in before.iter().zip(after).enumerate() {
         if epoch + 1 == closed {
@@ -392,6 +420,7 @@ fn total(steps: &[Step]) -> Step {
     for step in steps {
         sum.births.add(step.births);
         sum.deaths.add(step.deaths);
+        sum.fresh.add(step.fresh);
     }
     sum
 }
@@ -410,7 +439,10 @@ fn parts(work: &[f64]) -> Vec<Part> {
     for (place, step) in work.iter().enumerate() {
         done += step;
         let is_last = place + 1 == work.len();
-        if is_last || done >= all * (found.len() + 1) as f64 / PARTS as f64 {
+        // What comes after the last of the work belongs to the last part.
+        let is_full =
+            found.len() + 1 < PARTS && done >= all * (found.len() + 1) as f64 / PARTS as f64;
+        if is_last || is_full {
             found.push(Part { steps: begun..place + 1, work: done - before });
             (begun, before) = (place + 1, done);
         }
@@ -418,10 +450,23 @@ fn parts(work: &[f64]) -> Vec<Part> {
     found
 }
 
+/// What happened in each part, and the work done in it.
+fn of_parts(steps: &[Step], parts: &[Part]) -> Vec<(Step, f64)> {
+    let within = |part: &Part| steps.get(part.steps.clone()).unwrap_or_default();
+    parts.iter().map(|part| (total(within(part)), part.work)).collect()
+}
+
+/// Samples by which a site grows for each unit of work.
+fn net((step, work): &(Step, f64)) -> f64 {
+    (step.births.samples - step.deaths.samples) / work
+}
+
 /// Bytes by which a site grows for each unit of work; `None` if it does not grow in each part, or falls behind in the last. The
 /// middle one of the parts, which one batch does not move.
 fn growth(parts: &[(Step, f64)]) -> Option<f64> {
-    let net = |(step, work): &(Step, f64)| (step.births.samples - step.deaths.samples) / work;
+    if parts.iter().any(|(_, work)| *work <= 0.0) {
+        return None;
+    }
     let rates: Vec<f64> = parts.iter().map(net).collect();
     let goes_on = match rates.as_slice() {
         [_, before, last] => *last >= PERSISTENCE * before,
@@ -437,13 +482,18 @@ fn growth(parts: &[(Step, f64)]) -> Option<f64> {
 }
 
 /// Bytes per second by which all that is alive of a site grows, whatever its age, and the chance of such a rise: of the trend,
-/// and of so many samples at its end beside those at its beginning, which are few where the site is small.
-fn total_growth(times: &[f64], totals: &[Amount]) -> Option<(f64, f64)> {
+/// and of so many more samples in its last third than in its first, each counted once.
+fn total_growth(times: &[f64], totals: &[Amount], steps: &[Step]) -> Option<(f64, f64)> {
     let bytes: Vec<f64> = totals.iter().map(|total| total.bytes).collect();
-    let samples: Vec<f64> = totals.iter().map(|total| total.samples).collect();
     let found = trend(times, &bytes, 0.99).ok()?;
-    let [before, _, after] = medians_of_thirds(&samples)?;
     let stands_out = found.slope_low > 0.0 && shape(times, &bytes) == Shape::Line;
+    let third = steps.len() / PARTS;
+    let seen = |range: Range<usize>| {
+        let there = totals.get(range.start)?.samples;
+        let later = steps.get(range.start + 1..range.end)?;
+        Some(there + later.iter().map(|step| step.fresh.samples).sum::<f64>())
+    };
+    let (before, after) = (seen(0..third)?, seen(steps.len() - third..steps.len())?);
     // Of two equal Poisson counts the second has its share of both by a binomial distribution of one half (Przyborowski and
     // Wilenski 1940, Biometrika 31).
     stands_out.then(|| (found.slope, found.p_rising.max(binomial_tail(after, before + after))))

@@ -226,6 +226,23 @@ fn a_leak_that_begins_after_days_is_found_within_a_few_windows() {
 }
 
 #[test]
+fn a_leak_after_an_import_is_not_measured_by_the_work_of_the_import() {
+    let mut noise = Noise(15);
+    let mut detector = Detector::new(CONFIG);
+    let (mut work, mut found) = (0.0, None);
+    for at in (0..4000).step_by(4).map(f64::from) {
+        work += if at < 600.0 { 20_000.0 } else { 400.0 };
+        let leak = (at - 2000.0).max(0.0) * 50_000.0;
+        detector.push(Dimension::Heap, at, 40.0 * MB + leak + 2e5 * noise.normal(), work);
+        if detector.evaluate(false) == State::Leak && found.is_none() {
+            found = Some(at);
+        }
+    }
+    let delay = found.expect("it is found") - 2000.0;
+    assert!((0.0..10.0 * CONFIG.window).contains(&delay), "after {delay} s");
+}
+
+#[test]
 fn a_steady_leak_under_noise_is_found_and_stays_found() {
     let mut noise = Noise(1);
     let leak = |t: f64| 40.0 * MB + t * 50_000.0;

@@ -110,7 +110,8 @@ module.exports = {
     const watcher = new chokidar.FSWatcher({ persistent: false, ignoreInitial: true });
     let folder = root;
     return (i) => {
-      if (i % 10 !== 0) {
+      // Seldom: with each folder the package checks all that it was ever told to forget.
+      if (i % 50 !== 0) {
         return;
       }
       // The upload before is finished when the next one begins.
