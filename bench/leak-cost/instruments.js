@@ -5,6 +5,7 @@
 const { createRequire } = require('node:module');
 const { join } = require('node:path');
 const { LeakDetector } = require('../..');
+const { withoutInlining } = require('../../lib/leak/inlining.js');
 const { packagesFor } = require('../../scripts/nodes.js');
 
 const PPROF = '@datadog/pprof';
@@ -21,6 +22,26 @@ const sampled = (interval) => () => {
   const detector = new LeakDetector({ attribution: 'always', samplingInterval: interval, warmup: 0 }).start();
   return { pauses: () => detector.check().attribution };
 };
+
+/** Milliseconds after the start, when functions have been inlined. */
+const SUSPECTED_AFTER = 3000;
+
+/** As on suspicion: finely, and with nothing inlined from then on. */
+function suspecting() {
+  const { pauses } = sampled(8 * 1024)();
+  let pause = 0;
+  setTimeout(() => {
+    const begin = performance.now();
+    withoutInlining();
+    pause = performance.now() - begin;
+  }, SUSPECTED_AFTER).unref();
+  return {
+    pauses() {
+      const { readings, longestPause, pauses: sum } = pauses();
+      return { readings, longestPause: Math.max(longestPause, pause), pauses: sum };
+    },
+  };
+}
 
 /** @param {import('node:inspector').Session} session */
 function post(session, method, parameters) {
@@ -62,6 +83,7 @@ const INSTRUMENTS = {
   'heapwise, sampling at 512 KiB': sampled(512 * 1024),
   'heapwise, sampling at 64 KiB': sampled(64 * 1024),
   'heapwise, sampling at 8 KiB': sampled(8 * 1024),
+  'heapwise, sampling at 8 KiB, no inlining': suspecting,
   [`${PPROF} ${PPROF_VERSION} at 512 KiB`]: () => {
     const { heap } = peers()(PPROF);
     heap.start(512 * 1024, 64);

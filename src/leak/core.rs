@@ -13,8 +13,11 @@
 //! not bend a line, and what only follows the load is taken out first ([`load`](super::load)).
 //!
 //! Stretches are the whole past, its last half and its last quarter, and the newest windows, so that a leak which begins
-//! late is seen and a warm-up is outgrown; the newest of them must not contradict that the rise goes on. What comes of several
+//! late is seen and a warm-up is outgrown; the newest of them must not contradict that the rise goes on, and since the suspicion it
+//! must have done so by a share of what it predicts. What comes of several
 //! evaluations says [`hysteresis`](super::hysteresis).
+
+use std::ops::Range;
 
 use super::{
     fit::{Sums, median, medians_of_thirds},
@@ -127,10 +130,8 @@ impl Newest {
     /// Whether it contradicts that a rise, found at some rate of work, goes on. The slope is compared for each unit of work where
     /// that is known, since a service that does less leaks less.
     fn contradicts(&self, rise: Rise) -> bool {
-        let is_known = self.rate > 0.0 && rise.rate > 0.0;
-        let scale = if is_known { rise.rate / self.rate } else { 1.0 };
         matches!(self.growth, Growth::Saturating | Growth::Step)
-            || self.slope_high * scale < CONTRADICTION * rise.slope
+            || self.slope_high < CONTRADICTION * rise.at(self.rate)
     }
 }
 
@@ -139,6 +140,14 @@ impl Newest {
 struct Rise {
     slope: f64,
     rate: f64,
+}
+
+impl Rise {
+    /// The slope that it makes at another rate of work, where both are known.
+    fn at(self, rate: f64) -> f64 {
+        let is_known = rate > 0.0 && self.rate > 0.0;
+        if is_known { self.slope * rate / self.rate } else { self.slope }
+    }
 }
 
 impl Assessment {
@@ -227,10 +236,12 @@ impl Detector {
             return self.state();
         }
         let outside = [external, buffers].contains(&Growth::Rising);
+        let [heap_goes_on, outside_goes_on @ ..] = self.go_on();
         let evidence = match heap {
-            _ if outside => Evidence::Rising,
-            Growth::Rising if hold => Evidence::Held,
-            Growth::Rising => Evidence::Rising,
+            _ if outside_goes_on.contains(&true) => Evidence::Rising,
+            Growth::Rising if heap_goes_on && !hold => Evidence::Rising,
+            Growth::Rising => Evidence::Held,
+            _ if outside => Evidence::Held,
             _ if self.has_ended() => Evidence::Ended,
             _ => Evidence::Calm,
         };
@@ -243,6 +254,17 @@ impl Detector {
         let state = self.hysteresis.take(now, evidence, resident_rises, &bounds);
         self.keep_rises(state == State::Leak);
         state
+    }
+
+    /// Whether heap, external memory and array buffers have gone on rising since the suspicion began. What was seen before made
+    /// the suspicion, perhaps by chance; it cannot confirm itself.
+    fn go_on(&self) -> [bool; 3] {
+        let since = self.hysteresis.rising_since();
+        let dimension = |at: usize| {
+            let rise = self.assessments.get(at)?.rise()?;
+            Some(goes_on(self.series.get(at)?.recent(), rise, since?, self.config.window))
+        };
+        [0, 1, 2].map(|at| dimension(at).unwrap_or(false))
     }
 
     /// Remembers what made the leak: each dimension as it rose last.
@@ -310,6 +332,11 @@ const PROMINENCE_ERRORS: f64 = 5.0;
 /// The newest stretch contradicts a rise when its slope is, at most, this share of it.
 const CONTRADICTION: f64 = 0.5;
 
+/// Smallest rise since the suspicion began, as a share of what it predicts.
+const GOES_ON: f64 = 0.5;
+/// Fewest points of which a median says something.
+const FEWEST: usize = 3;
+
 /// Evaluates one series.
 fn assess(series: &Series, config: &Config) -> Assessment {
     let mut assessment = Assessment {
@@ -352,6 +379,32 @@ fn assess(series: &Series, config: &Config) -> Assessment {
         };
     }
     assessment
+}
+
+/// Whether points have risen since some moment by at least a share of what a rise predicts for the time since: the median of the
+/// newest half of a window beside that of the window before the moment, carried on to it by the rise.
+fn goes_on(points: &[Point], rise: Rise, since: f64, window: f64) -> bool {
+    let (Some(oldest), Some(newest)) = (points.first(), points.last()) else { return false };
+    // A suspicion may be older than the points.
+    let since = since.max(oldest.at + window);
+    let place = |from: f64| points.partition_point(|point| point.at <= from);
+    let split = place(since);
+    let fewest_after = points.len().saturating_sub(FEWEST);
+    let before = place(since - window).min(split.saturating_sub(FEWEST))..split;
+    let after = place(newest.at - window / 2.0).min(fewest_after).max(split)..points.len();
+    if before.len() < FEWEST || after.len() < FEWEST {
+        return false;
+    }
+    let x = abscissae(points);
+    let y = adjust(&x, points, window).bytes;
+    let rate = work(points).map_or(f64::NAN, |work| work / span(points));
+    let slope = rise.at(rate);
+    let middle = |values: &[f64], range: &Range<usize>| {
+        median(values.get(range.clone()).unwrap_or_default().to_vec())
+    };
+    let moment = x.get(split - 1).copied().unwrap_or_default();
+    let expected = slope.mul_add(moment - middle(&x, &before), middle(&y, &before));
+    middle(&y, &after) - expected >= GOES_ON * slope * (middle(&x, &after) - moment)
 }
 
 /// The work done over a stretch; `None` when that is not known, or nothing.

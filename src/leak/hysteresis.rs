@@ -112,6 +112,12 @@ impl Hysteresis {
         self.state
     }
 
+    /// When the current run of rises began, seconds.
+    #[must_use]
+    pub fn rising_since(&self) -> Option<f64> {
+        self.rising.begun.map(|begun| begun.at)
+    }
+
     /// Takes an evaluation; `resident_rises` says whether the resident set does, alone or not.
     pub fn take(
         &mut self,

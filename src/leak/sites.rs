@@ -39,6 +39,8 @@ const MIN_STEPS: usize = 8;
 /// Deaths for each birth up to which a site keeps nearly all that survives once. With more of them it has a turnover, of which
 /// some steps tell little: sessions follow the traffic.
 const FEW_DEATHS: f64 = 0.125;
+/// Smallest growth of its last part, relative to the others.
+const TURNED_OVER: f64 = 0.7;
 /// Survivors for each fresh sample up to which the content of a site counts as made anew each time.
 const FEW_SURVIVORS: f64 = 0.125;
 /// Fewest steps that are judged of a site with a turnover.
@@ -348,8 +350,10 @@ impl Sites {
             if births + deaths > 0.0 {
                 with_survivors += 1.0;
             }
-            let by_survivors = growth(&of_parts(counted, &thirds))
-                .filter(|_| deaths <= FEW_DEATHS * births || steps >= TURNOVER_STEPS)
+            let of_thirds = of_parts(counted, &thirds);
+            let keeps_most = deaths <= FEW_DEATHS * births;
+            let by_survivors = growth(&of_thirds)
+                .filter(|_| keeps_most || (steps >= TURNOVER_STEPS && has_turned_over(&of_thirds)))
                 .map(|bytes| (bytes * all_work / span, binomial_tail(births, births + deaths)))
                 .filter(|(_, p_value)| *p_value < LIKELY);
             // What has hardly any survivors may still grow: a store whose content is made anew each time.
@@ -459,6 +463,14 @@ fn of_parts(steps: &[Step], parts: &[Part]) -> Vec<(Step, f64)> {
 /// Samples by which a site grows for each unit of work.
 fn net((step, work): &(Step, f64)) -> f64 {
     (step.births.samples - step.deaths.samples) / work
+}
+
+/// Whether the growth of a site with a turnover is as large at the end as before: while its deaths are catching up with its births,
+/// it is not.
+fn has_turned_over(parts: &[(Step, f64)]) -> bool {
+    let rates: Vec<f64> = parts.iter().map(net).collect();
+    let Some((last, before)) = rates.split_last() else { return false };
+    before.iter().all(|rate| *last >= TURNED_OVER * rate)
 }
 
 /// Bytes by which a site grows for each unit of work; `None` if it does not grow in each part, or falls behind in the last. The
