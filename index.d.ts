@@ -2942,14 +2942,14 @@ export interface LeakEvidenceOptions {
   /** The folder; made if need be. Required. */
   directory: string;
   /**
-   * Files kept of this kind in the folder, whoever wrote them; the oldest make room. An integer from 2 to 10,000. Those
-   * that are written before a limit are not counted, and not removed.
+   * Files kept in the folder, whoever wrote them; the oldest make room. An integer from 2 to 10,000. Those that are written
+   * before a limit are counted apart, as many, and make room when a detector starts.
    *
    * @default 20
    */
   maxFiles?: number | undefined;
   /**
-   * Bytes of all these files. An integer >= 0. What is larger by itself is not written.
+   * Bytes of all these files, of either kind. An integer >= 0. A leak's that are larger by themselves are not written.
    *
    * @default 268_435_456 (256 MiB)
    */

@@ -10,12 +10,14 @@ const {
   rmSync,
   rmdirSync,
   statSync,
+  utimesSync,
   writeFileSync,
 } = require('node:fs');
 const { tmpdir } = require('node:os');
 const { join } = require('node:path');
 const { after, describe, it } = require('node:test');
 const { noBridge } = require('../lib/runtime.js');
+const { LeakDetector } = require('..');
 const { runScript } = require('./run-script.js');
 
 const folder = mkdtempSync(join(tmpdir(), 'heapwise-limits-'));
@@ -182,6 +184,34 @@ describe('beside others that want to know of the limit', () => {
     assert.ok(files.every((file) => statSync(file).size > 0));
     const snapshots = readdirSync(directory).filter((name) => name.endsWith('.heapsnapshot'));
     assert.equal(snapshots.length, 1);
+  });
+});
+
+describe('last words of many processes', () => {
+  it('make room for new ones, the oldest first, and nothing else does', { skip }, () => {
+    const directory = join(folder, 'many');
+    mkdirSync(directory);
+    const write = (name, age) => {
+      writeFileSync(join(directory, name), 'x');
+      const at = (Date.now() - age) / 1000;
+      utimesSync(join(directory, name), at, at);
+    };
+    for (let i = 1; i <= 5; i++) {
+      write(`heapwise-limit-${i}-0-${i}-1.json`, i * 1000);
+      write(`heapwise-limit-${i}-0-${i}-1.heapprofile`, i * 1000);
+    }
+    write('heapwise-limit-notes.json', 1e6);
+    write('heapwise-leak-1-1-1.json', 1e6);
+    const detector = new LeakDetector({ evidence: { directory, maxFiles: 6 } }).start();
+    detector.close();
+    assert.deepEqual(readdirSync(directory).toSorted(), [
+      'heapwise-leak-1-1-1.json',
+      'heapwise-limit-1-0-1-1.heapprofile',
+      'heapwise-limit-1-0-1-1.json',
+      'heapwise-limit-2-0-2-1.heapprofile',
+      'heapwise-limit-2-0-2-1.json',
+      'heapwise-limit-notes.json',
+    ]);
   });
 });
 

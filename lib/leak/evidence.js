@@ -4,7 +4,48 @@ const { mkdirSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } = 
 const { join } = require('node:path');
 
 /** Names of our files, so that no other file in the folder is ever counted or removed. */
-const OURS = /^heapwise-leak-\d+-\d+-\d+\.(json|heapprofile)$/;
+const OF_A_LEAK = /^heapwise-leak-\d+-\d+-\d+\.(json|heapprofile)$/;
+const OF_A_LIMIT = /^heapwise-limit-\d+-\d+-\d+-\d+\.(json|heapprofile)$/;
+
+/**
+ * Removes the oldest of our files of one kind, until there is room.
+ *
+ * @param {string} directory
+ * @param {RegExp} ours
+ * @param {{ maxFiles: number, maxBytes: number }} most of all of them
+ * @param {{ files: number, bytes: number }} room for what is about to be written
+ */
+function makeRoom(directory, ours, { maxFiles, maxBytes }, { files, bytes }) {
+  const kept = readdirSync(directory)
+    .filter((name) => ours.test(name))
+    .map((name) => {
+      const path = join(directory, name);
+      // Another process may have removed it meanwhile.
+      const { size = 0, mtimeMs = 0 } = statSync(path, { throwIfNoEntry: false }) ?? {};
+      return { path, size, mtimeMs };
+    })
+    .toSorted((a, b) => a.mtimeMs - b.mtimeMs);
+  let total = kept.reduce((sum, { size }) => sum + size, 0);
+  while (kept.length > 0 && (kept.length + files > maxFiles || total + bytes > maxBytes)) {
+    const [{ path, size }] = kept.splice(0, 1);
+    rmSync(path, { force: true });
+    total -= size;
+  }
+}
+
+/**
+ * Room for the files of a limit, of which there may be no time to think when they are written: a process that is started again
+ * each time must not fill the disk with its last words.
+ *
+ * @param {{ directory: string, maxFiles: number, maxBytes: number }} settings
+ */
+function makeRoomForLastWords({ directory, maxFiles, maxBytes }) {
+  try {
+    makeRoom(directory, OF_A_LIMIT, { maxFiles, maxBytes }, { files: 2, bytes: 0 });
+  } catch {
+    // There is no such folder yet, or it cannot be read: whoever writes into it will say so.
+  }
+}
 
 /**
  * Files that say what was found: the report, and the heap profile that Chrome DevTools opens. Their number, their bytes and
@@ -19,32 +60,6 @@ const OURS = /^heapwise-leak-\d+-\d+-\d+\.(json|heapprofile)$/;
 function createEvidence({ directory, maxFiles, maxBytes, minInterval }) {
   let written = -Infinity;
   let count = 0;
-
-  /** Our files, the oldest first. */
-  function existing() {
-    return readdirSync(directory)
-      .filter((name) => OURS.test(name))
-      .map((name) => {
-        const path = join(directory, name);
-        const { size, mtimeMs } = statSync(path);
-        return { path, size, mtimeMs };
-      })
-      .toSorted((a, b) => a.mtimeMs - b.mtimeMs);
-  }
-
-  /**
-   * @param {number} files
-   * @param {number} bytes that are about to be written
-   */
-  function makeRoom(files, bytes) {
-    const kept = existing();
-    let total = kept.reduce((sum, { size }) => sum + size, 0);
-    while (kept.length > 0 && (kept.length + files > maxFiles || total + bytes > maxBytes)) {
-      const [{ path, size }] = kept.splice(0, 1);
-      rmSync(path, { force: true });
-      total -= size;
-    }
-  }
 
   return {
     /**
@@ -68,7 +83,7 @@ function createEvidence({ directory, maxFiles, maxBytes, minInterval }) {
           throw new Error(`${bytes} bytes are more than the ${maxBytes} allowed`);
         }
         mkdirSync(directory, { recursive: true });
-        makeRoom(sizes.length, bytes);
+        makeRoom(directory, OF_A_LEAK, { maxFiles, maxBytes }, { files: sizes.length, bytes });
         const name = `heapwise-leak-${process.pid}-${Date.now()}-${++count}`;
         for (const [extension, text] of Object.entries(texts)) {
           const path = join(directory, `${name}.${extension}`);
@@ -92,4 +107,4 @@ function createEvidence({ directory, maxFiles, maxBytes, minInterval }) {
   };
 }
 
-module.exports = { createEvidence };
+module.exports = { createEvidence, makeRoomForLastWords };

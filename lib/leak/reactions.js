@@ -2,7 +2,7 @@
 
 const v8 = require('node:v8');
 const { createTrial, shed } = require('./acts.js');
-const { createEvidence } = require('./evidence.js');
+const { createEvidence, makeRoomForLastWords } = require('./evidence.js');
 const { DIMENSIONS } = require('./report.js');
 
 /** Milliseconds between two reports that are made for the time when there is none to be made any more. */
@@ -59,6 +59,7 @@ function createReactions({ binding, settings, config, createGuard, report, heapp
     start() {
       if (settings.evidence !== undefined) {
         const { directory, headroom } = settings.evidence;
+        makeRoomForLastWords(settings.evidence);
         guard = createGuard({ directory, headroom, onLimit });
         // The limit may be met in the first turn of the loop.
         guard.note(JSON.stringify(report()));
