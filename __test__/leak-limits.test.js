@@ -197,19 +197,23 @@ describe('last words of many processes', () => {
       utimesSync(join(directory, name), at, at);
     };
     for (let i = 1; i <= 5; i++) {
-      write(`heapwise-limit-${i}-0-${i}-1.json`, i * 1000);
-      write(`heapwise-limit-${i}-0-${i}-1.heapprofile`, i * 1000);
+      write(`heapwise-limit-${i}-0-${i}-1-heap.json`, i * 1000);
+      write(`heapwise-limit-${i}-0-${i}-1-cgroup.heapprofile`, i * 1000);
     }
     write('heapwise-limit-notes.json', 1e6);
+    // Files as the guard names them are of this kind.
+    assert.ok(
+      lastWords(join(folder, 'heap')).every((name) => /^heapwise-limit-\d+-0-\d+-\d+-heap\.\w+$/.test(name)),
+    );
     write('heapwise-leak-1-1-1.json', 1e6);
     const detector = new LeakDetector({ evidence: { directory, maxFiles: 6 } }).start();
     detector.close();
     assert.deepEqual(readdirSync(directory).toSorted(), [
       'heapwise-leak-1-1-1.json',
-      'heapwise-limit-1-0-1-1.heapprofile',
-      'heapwise-limit-1-0-1-1.json',
-      'heapwise-limit-2-0-2-1.heapprofile',
-      'heapwise-limit-2-0-2-1.json',
+      'heapwise-limit-1-0-1-1-cgroup.heapprofile',
+      'heapwise-limit-1-0-1-1-heap.json',
+      'heapwise-limit-2-0-2-1-cgroup.heapprofile',
+      'heapwise-limit-2-0-2-1-heap.json',
       'heapwise-limit-notes.json',
     ]);
   });

@@ -5,7 +5,7 @@ const { join } = require('node:path');
 
 /** Names of our files, so that no other file in the folder is ever counted or removed. */
 const OF_A_LEAK = /^heapwise-leak-\d+-\d+-\d+\.(json|heapprofile)$/;
-const OF_A_LIMIT = /^heapwise-limit-\d+-\d+-\d+-\d+\.(json|heapprofile)$/;
+const OF_A_LIMIT = /^heapwise-limit-\d+-\d+-\d+-\d+-(heap|cgroup)\.(json|heapprofile)$/;
 
 /**
  * Removes the oldest of our files of one kind, until there is room.
