@@ -2884,9 +2884,9 @@ export interface LeakDetectorOptions {
    * When V8's sampling heap profiler runs, which says where memory grows: from the first suspicion until four windows after
    * it is gone or the place is known, always while the detector runs, or never.
    *
-   * Between suspicion and place V8 inlines no functions, in the whole process, since what an inlined function allocates
+   * From a suspicion until the profiler ends V8 inlines no functions, in the whole process, since what an inlined function allocates
    * counts as its caller's; optimized code is forgotten at the beginning and at the end, which takes some milliseconds (not
-   * in a heap of more than 256 MiB, and not where `NODE_V8_COVERAGE` is set).
+   * in a heap of more than 80 MiB, and not where `NODE_V8_COVERAGE` is set).
    *
    * @default 'suspect'
    */

@@ -4,8 +4,7 @@ const { join } = require('node:path');
 const { programs } = require('./cases.js');
 const { preparePackages } = require('./packages.js');
 const { recorded } = require('./recorded.js');
-
-const RULES = ['memwatch', 'leakage', 'regression'];
+const { names: RULES } = require('./rules.js');
 
 /** @param {boolean} said @param {boolean | null} leaky */
 function outcome(said, leaky) {

@@ -9,7 +9,7 @@ const { spawnSync } = require('node:child_process');
 const { existsSync, mkdirSync, readFileSync } = require('node:fs');
 const { join } = require('node:path');
 const binding = require('../../lib/binding.js');
-const rules = require('./rules.js');
+const { whatOthersSay } = require('./rules.js');
 
 const FOLDER = join(__dirname, '..', '..', '.cache', 'series');
 
@@ -128,7 +128,7 @@ function replay(series) {
     first: { leak },
     state,
     share: leak && leak.seconds / seconds,
-    others: Object.fromEntries(Object.entries(rules).map(([rule, says]) => [rule, says(points)])),
+    others: whatOthersSay(points),
   };
 }
 

@@ -63,4 +63,11 @@ function regression(points) {
   return slope > (2.33 + 5 / n) * error;
 }
 
-module.exports = { leakage, memwatch, regression };
+const RULES = { memwatch, leakage, regression };
+
+/** What each of them says of a series, by name. @param {Point[]} points */
+function whatOthersSay(points) {
+  return Object.fromEntries(Object.entries(RULES).map(([rule, says]) => [rule, says(points)]));
+}
+
+module.exports = { names: Object.keys(RULES), whatOthersSay };

@@ -143,7 +143,7 @@ function createAttribution({ binding, bridgeRefused }) {
       pauses = 0;
     },
     stop,
-    /** Has no functions inlined from now on, so that each is seen as what it is: while sites are looked for, and no longer. */
+    /** Has no functions inlined from now on, so that each is seen as what it is: while sites are looked for, and as long as the sampler runs for that. */
     sharpen() {
       if (source !== 'off' && inlineAgain === undefined) {
         const begin = performance.now();

@@ -161,7 +161,7 @@ function createLeakDetectorClass({ binding, gc, createAttribution, createGuard }
       const work = this.#push(points);
       this.#collector.noteMajor(now - newest.age, newest.used);
       this.#search.note(now, newest);
-      const isNearLimit = this.#reactions.isNearLimit(newest.used, this.#sampler?.latest());
+      const isNearLimit = this.#reactions.isNearLimit(newest.used, this.#sampler);
       if (isNearLimit) {
         this.#search.start();
       }

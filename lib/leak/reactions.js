@@ -97,13 +97,13 @@ function createReactions({ binding, settings, config, createGuard, report, heapp
      * Whether there may soon be a time for last words.
      *
      * @param {number} used bytes of the heap
-     * @param {import('../binding.js').MemoryReading | null | undefined} memory
+     * @param {import('../binding.js').MemorySampler | undefined} sampler asked only if there are to be last words
      */
-    isNearLimit(used, memory) {
+    isNearLimit(used, sampler) {
       if (guard === undefined) {
         return false;
       }
-      const { cgroupLimit = Infinity, cgroupUsed = 0 } = memory ?? {};
+      const { cgroupLimit = Infinity, cgroupUsed = 0 } = sampler?.latest() ?? {};
       return Math.max(used / v8.getHeapStatistics().heap_size_limit, cgroupUsed / cgroupLimit) > NEAR_LIMIT;
     },
     /** What each collection brings. @param {import('../..').LeakState} state */

@@ -14,8 +14,7 @@
 //!
 //! Stretches are the whole past, its last half and its last quarter, and the newest windows, so that a leak which begins
 //! late is seen and a warm-up is outgrown; the newest of them must not contradict that the rise goes on, and since the suspicion it
-//! must have done so by a share of what it predicts. What comes of several
-//! evaluations says [`hysteresis`](super::hysteresis).
+//! must have done so by a share of what it predicts. What comes of several evaluations says [`hysteresis`](super::hysteresis).
 
 use std::ops::Range;
 
@@ -357,7 +356,7 @@ fn assess(series: &Series, config: &Config) -> Assessment {
     stretches.sort_by(|a, b| began(a).total_cmp(&began(b)));
     for stretch in stretches {
         let (growth, found) = judge(stretch, config);
-        let rate = work(stretch).map_or(f64::NAN, |work| work / span(stretch));
+        let rate = work_rate(stretch);
         assessment.newest =
             found.map(|found| Newest { growth, slope_high: found.slope_high, rate });
         let better = match assessment.growth {
@@ -397,8 +396,7 @@ fn goes_on(points: &[Point], rise: Rise, since: f64, window: f64) -> bool {
     }
     let x = abscissae(points);
     let y = adjust(&x, points, window).bytes;
-    let rate = work(points).map_or(f64::NAN, |work| work / span(points));
-    let slope = rise.at(rate);
+    let slope = rise.at(work_rate(points));
     let middle = |values: &[f64], range: &Range<usize>| {
         median(values.get(range.clone()).unwrap_or_default().to_vec())
     };
@@ -412,6 +410,11 @@ fn work(points: &[Point]) -> Option<f64> {
     let (first, last) = (points.first()?, points.last()?);
     let done = last.work - first.work;
     (done > 0.0 && done.is_finite()).then_some(done)
+}
+
+/// Work per second over a stretch; NaN when not known.
+fn work_rate(points: &[Point]) -> f64 {
+    work(points).map_or(f64::NAN, |work| work / span(points))
 }
 
 /// Places of the points on a scale of seconds: by work, stretched to the time that it took, where that is known.

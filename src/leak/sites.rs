@@ -342,51 +342,46 @@ impl Sites {
         let seconds_per_work = counted_work.map_or(f64::NAN, |_| span / all_work);
         // What is alive is compared from the first of these steps to the last; survivors come from a step earlier.
         let seconds_per_work_alive = self.seconds_per_work(from);
-        let (mut with_survivors, mut found) = (0.0, Vec::new());
+        let counted = |history: &History| total(history.steps.get(from..).unwrap_or_default());
+        let survives = |history: &&History| {
+            let sum = counted(history);
+            sum.births.samples + sum.deaths.samples > 0.0
+        };
+        // Two kinds of tests, each of as many sites.
+        let with_survivors = 2.0 * self.histories.values().filter(survives).count() as f64;
+        let all = 2.0 * self.histories.len() as f64;
+        let mut found = Vec::new();
         for (key, history) in &self.histories {
-            let counted = history.steps.get(from..).unwrap_or_default();
-            let sum = total(counted);
+            let steps_of = history.steps.get(from..).unwrap_or_default();
+            let sum = counted(history);
             let (births, deaths) = (sum.births.samples, sum.deaths.samples);
-            if births + deaths > 0.0 {
-                with_survivors += 1.0;
-            }
-            let of_thirds = of_parts(counted, &thirds);
+            let of_thirds = of_parts(steps_of, &thirds);
             let keeps_most = deaths <= FEW_DEATHS * births;
             let by_survivors = growth(&of_thirds)
                 .filter(|_| keeps_most || (steps >= TURNOVER_STEPS && has_turned_over(&of_thirds)))
                 .map(|bytes| (bytes * all_work / span, binomial_tail(births, births + deaths)))
-                .filter(|(_, p_value)| *p_value < LIKELY);
+                .filter(|(_, p_value)| *p_value < LIKELY)
+                .map(|(rate, p_value)| (rate, seconds_per_work, p_value * with_survivors));
             // What has hardly any survivors may still grow: a store whose content is made anew each time.
             let is_made_anew = births <= FEW_SURVIVORS * sum.fresh.samples;
             let by_total = || {
                 let totals = history.totals.get(from..).filter(|_| is_made_anew)?;
-                total_growth(self.times.get(from..)?, totals, counted)
+                total_growth(self.times.get(from..)?, totals, steps_of)
+                    .map(|(rate, p_value)| (rate, seconds_per_work_alive, p_value * all))
             };
-            if let Some((bytes_per_second, p_value)) = by_survivors.or_else(by_total) {
-                let seconds_per_work = match by_survivors {
-                    Some(_) => seconds_per_work,
-                    None => seconds_per_work_alive,
-                };
-                let site = GrowingSite {
+            if let Some((bytes_per_second, seconds, p_value)) = by_survivors.or_else(by_total) {
+                found.push(GrowingSite {
                     site: key.clone(),
                     stack: history.stack.clone(),
                     bytes_per_second,
-                    bytes_per_work: bytes_per_second * seconds_per_work,
+                    bytes_per_work: bytes_per_second * seconds,
                     live_bytes: history.live.iter().rev().skip(1).map(|live| live.bytes).sum(),
                     births: to_u64(births),
                     deaths: to_u64(deaths),
-                    p_value,
-                };
-                found.push((site, by_survivors.is_some()));
+                    p_value: p_value.min(1.0),
+                });
             }
         }
-        let all = self.histories.len() as f64;
-        let corrected = |(site, by_survivors): (GrowingSite, bool)| {
-            // Two kinds of tests, each of as many sites.
-            let tested = 2.0 * if by_survivors { with_survivors } else { all };
-            GrowingSite { p_value: (site.p_value * tested).min(1.0), ..site }
-        };
-        let mut found: Vec<_> = found.into_iter().map(corrected).collect();
         found.retain(|site| site.p_value <= 1.0 - confidence);
         found.sort_by(|a, b| b.bytes_per_second.total_cmp(&a.bytes_per_second));
         found
